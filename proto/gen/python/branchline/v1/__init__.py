@@ -1,0 +1,1 @@
+"""The vocabulary and the public API of Branchline: messages, services, stubs."""
