@@ -1,0 +1,43 @@
+"""Branchline's engine: what must happen next. No I/O, no clock, no dice."""
+
+from branchline.engine.commands import (
+    AnyCommand,
+    Cancel,
+    CompleteTask,
+    FailTask,
+    Signal,
+    Wake,
+)
+from branchline.engine.decide import decide, start
+from branchline.engine.errors import (
+    EngineError,
+    ExecutionClosed,
+    InvalidHistory,
+    Refused,
+    TaskGone,
+)
+from branchline.engine.evolve import evolve, fold
+from branchline.engine.plan import Plan
+from branchline.engine.state import Branch, Execution, Status
+
+__all__ = [
+    "AnyCommand",
+    "Branch",
+    "Cancel",
+    "CompleteTask",
+    "EngineError",
+    "Execution",
+    "ExecutionClosed",
+    "FailTask",
+    "InvalidHistory",
+    "Plan",
+    "Refused",
+    "Signal",
+    "Status",
+    "TaskGone",
+    "Wake",
+    "decide",
+    "evolve",
+    "fold",
+    "start",
+]

@@ -1,0 +1,124 @@
+"""Activity steps: their tasks, one or one per item, and what becomes of them (semantics 7, 9)."""
+
+from __future__ import annotations
+
+from branchline.engine.commands import CompleteTask, FailTask
+from branchline.engine.errors import TaskGone
+from branchline.engine.events import (
+    Failure,
+    ItemsListed,
+    TaskCompleted,
+    TaskFailed,
+    TaskScheduled,
+)
+from branchline.engine.expressions import ExpressionError
+from branchline.engine.finishing import complete_step, fail_attempt, fail_step
+from branchline.engine.plan import Scope, StepPlan
+from branchline.engine.state import Attempt, Branch, TaskRef
+from branchline.engine.transition import Transition
+from branchline.engine.values import WithItem
+
+
+def begin(t: Transition, branch: Branch, plan: StepPlan) -> None:
+    """Schedule the first attempt, or list the items and schedule the first of theirs."""
+    try:
+        scope = t.scope(branch)
+        if plan.step.each is not None:
+            t.emit(ItemsListed(branch=branch.id, items=plan.items.list(scope)))
+            _go_on_with_items(t, branch, plan, scope)
+        else:
+            _schedule(t, branch, plan, scope)
+    except ExpressionError as error:
+        fail_step(t, branch, Failure("expression_error", str(error)))
+
+
+def complete(t: Transition, command: CompleteTask) -> None:
+    """Take a result; the step ends when it was the last (semantics 7.5, 9.3)."""
+    branch, _ = _owner(t, command.task)
+    t.emit(
+        TaskCompleted(
+            task=command.task, result=command.result, set=command.set, remove=command.remove
+        )
+    )
+    plan = t.plan.step(branch.step)
+    if branch.visit.items is None:
+        complete_step(t, branch, plan.step.store)
+        return
+    try:
+        _go_on_with_items(t, branch, plan, t.scope(branch))
+    except ExpressionError as error:
+        fail_step(t, branch, Failure("expression_error", str(error)))
+
+
+def fail(t: Transition, command: FailTask) -> None:
+    """Take an error: another attempt, a catch, or the end of the branch (semantics 8)."""
+    branch, ref = _owner(t, command.task)
+    t.emit(TaskFailed(task=command.task, error=command.error))
+    item = None if branch.visit.items is None else ref.item
+    fail_attempt(t, branch, command.error, item)
+
+
+def attempt_again(t: Transition, branch: Branch, item: int) -> None:
+    """Schedule the attempt whose delay has passed."""
+    plan = t.plan.step(branch.step)
+    try:
+        _schedule(t, branch, plan, t.scope(branch), item)
+    except ExpressionError as error:
+        fail_step(t, branch, Failure("expression_error", str(error)))
+
+
+def _owner(t: Transition, task: int) -> tuple[Branch, TaskRef]:
+    ref = t.state.tasks.get(task)
+    if ref is None:
+        message = f"task {task} has an outcome already, or was withdrawn"
+        raise TaskGone(message)
+    return t.state.branches[ref.branch], ref
+
+
+def _go_on_with_items(t: Transition, branch: Branch, plan: StepPlan, scope: Scope) -> None:
+    """Begin as many items as may be at work (semantics 9.2); end the step after the last."""
+    visit = branch.visit
+    items = visit.items or ()
+    each = plan.step.each
+    limit = (each.max_concurrency if each else None) or len(items)
+    while visit.next_item < len(items) and len(visit.attempts) < limit:
+        _schedule(t, branch, plan, scope, visit.next_item)
+    if not visit.attempts:
+        complete_step(t, branch, plan.step.store)
+
+
+def _schedule(
+    t: Transition, branch: Branch, plan: StepPlan, scope: Scope, item: int = 0
+) -> None:
+    """Emit the task of an attempt. Raises ``ExpressionError``."""
+    step, visit = plan.step, branch.visit
+    attempt = visit.attempts.get(item) or Attempt()
+    parameters = plan.parameters.render(_item_scope(branch, plan, scope, item))
+    t.emit(
+        TaskScheduled(
+            task=t.state.next_task,
+            branch=branch.id,
+            item=None if visit.items is None else item,
+            attempt=attempt.number,
+            activity=step.activity,
+            queue=plan.queue,
+            parameters=parameters,
+            timeout=_time_limit(plan, attempt),
+            heartbeat_timeout=step.heartbeat_timeout,
+            schedule_timeout=step.schedule_timeout,
+        )
+    )
+
+
+def _item_scope(branch: Branch, plan: StepPlan, scope: Scope, item: int) -> Scope:
+    each, items = plan.step.each, branch.visit.items
+    if items is None or each is None or not each.as_:
+        return scope
+    return {**scope, "state": WithItem(scope["state"], each.as_, items[item])}
+
+
+def _time_limit(plan: StepPlan, attempt: Attempt) -> int | None:
+    """The step's limit, or a tighter one of the policy that made the attempt (8.3, 8.5)."""
+    policy = None if attempt.policy is None else plan.step.retry[attempt.policy]
+    limits = (plan.step.timeout, policy.timeout if policy else None)
+    return min((limit for limit in limits if limit is not None), default=None)

@@ -1,0 +1,49 @@
+"""What comes to an execution from outside."""
+
+from __future__ import annotations
+
+import msgspec
+
+from branchline.engine.events import Failure
+from branchline.engine.values import NULL, Json, Variables
+
+
+class Command(msgspec.Struct, frozen=True, kw_only=True):
+    """Base of all commands."""
+
+
+class CompleteTask(Command):
+    """An attempt succeeded (semantics 7.4)."""
+
+    task: int
+    result: Json = NULL
+    set: Variables = {}
+    remove: tuple[str, ...] = ()
+
+
+class FailTask(Command):
+    """An attempt failed, ran out of time, or lost its worker."""
+
+    task: int
+    error: Failure
+
+
+class Signal(Command):
+    """Somebody sends a signal (semantics 10.1)."""
+
+    topic: str
+    payload: Json = NULL
+    signal_id: str = ""
+
+
+class Wake(Command):
+    """The earliest due time of the execution has come."""
+
+
+class Cancel(Command):
+    """Somebody cancels the execution (semantics 4.9)."""
+
+    reason: str = ""
+
+
+AnyCommand = CompleteTask | FailTask | Signal | Wake | Cancel

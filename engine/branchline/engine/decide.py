@@ -1,0 +1,125 @@
+"""What follows from a command: the engine's front door.
+
+The engine is given the time and the dice; it does no I/O and waits for nothing. ``start`` and
+``decide`` answer with events that are already applied to the state; whoever calls them stores
+the events, or forgets the state.
+"""
+
+from __future__ import annotations
+
+from branchline.engine import activities, branches, ending, joins, signals, steps
+from branchline.engine.commands import AnyCommand, Cancel, CompleteTask, FailTask, Signal, Wake
+from branchline.engine.definition import MAIN
+from branchline.engine.errors import ExecutionClosed
+from branchline.engine.events import (
+    Event,
+    ExecutionCanceled,
+    ExecutionFailed,
+    ExecutionStarted,
+    Failure,
+)
+from branchline.engine.finishing import complete_step
+from branchline.engine.plan import Plan
+from branchline.engine.state import DEADLINE, Execution, Status, timer_owner
+from branchline.engine.transition import Transition
+from branchline.engine.values import Variables
+
+
+def start(
+    plan: Plan, execution_id: str, inputs: Variables, now: int, timeout: int | None = None
+) -> tuple[Execution, list[Event]]:
+    """Start an execution (semantics 4.1-4.4).
+
+    ``inputs`` are checked and complete; ``now`` and ``timeout`` are microseconds, the latter
+    the workflow's own when it is left out.
+    """
+    t = Transition(plan, Execution(id=execution_id), now, chance=0.0)
+    limit = plan.workflow.timeout if timeout is None else timeout
+    t.emit(
+        ExecutionStarted(
+            workflow=plan.workflow.name,
+            version=plan.version,
+            inputs=inputs,
+            state=plan.state,
+            deadline=None if limit is None else now + limit,
+        )
+    )
+    t.entering.append((MAIN, plan.workflow.start_step))
+    _settle(t)
+    return t.state, t.events
+
+
+def decide(
+    plan: Plan, state: Execution, command: AnyCommand, now: int, chance: float = 0.0
+) -> list[Event]:
+    """What follows from a command at a time (microseconds since the epoch).
+
+    ``chance``, from 0 up to 1, spreads the delays of retries. The state has changed when this
+    returns, and is untouched when it raises ``Refused``.
+    """
+    t = Transition(plan, state, now, chance)
+    if state.end is not None:
+        _refuse_closed(state, command)
+        return []
+    match command:
+        case CompleteTask():
+            activities.complete(t, command)
+        case FailTask():
+            activities.fail(t, command)
+        case Signal():
+            signals.receive(t, command)
+        case Wake():
+            _wake(t)
+        case Cancel():
+            branches.stop_all(t)
+            t.emit(ExecutionCanceled(reason=command.reason))
+    _settle(t)
+    return t.events
+
+
+def _refuse_closed(state: Execution, command: AnyCommand) -> None:
+    """A closed execution takes no command; what is repeated changes nothing (4.11)."""
+    if isinstance(command, Wake):
+        return
+    if isinstance(command, Cancel) and state.status is Status.CANCELED:
+        return
+    message = f"the execution has closed: it is {state.status}"
+    raise ExecutionClosed(message)
+
+
+def _settle(t: Transition) -> None:
+    """Apply the rules that look at the whole until nothing changes."""
+    state = t.state
+    while state.end is None:
+        if t.entering:
+            branch_id, step = t.entering.popleft()
+            steps.enter(t, state.branches[branch_id], step)
+        elif not joins.settle_one(t) and not joins.fail_deadlocked(t):
+            ending.settle(t)
+            break
+
+
+def _wake(t: Transition) -> None:
+    """Let everything happen whose time has come, the earliest first."""
+    for key in t.state.timers.expired(t.now):
+        if t.state.end is not None:
+            return
+        if key == DEADLINE:
+            branches.stop_all(t)
+            message = "the execution did not end within its timeout"
+            t.emit(ExecutionFailed(error=Failure("timeout", message)))
+        elif key in t.state.timers.due:
+            _wake_branch(t, *timer_owner(key))
+
+
+def _wake_branch(t: Transition, branch_id: str, item: int) -> None:
+    branch = t.state.branches[branch_id]
+    plan = t.plan.step(branch.step)
+    if branch.sleep_until is not None:
+        complete_step(t, branch)
+    elif branch.wait is not None:
+        signals.time_out(t, branch)
+    elif plan.step.wait_signal is not None:
+        signals.begin_wait(t, branch, plan)
+    else:
+        activities.attempt_again(t, branch, item)

@@ -1,0 +1,30 @@
+"""What the engine refuses.
+
+EngineError
+├── Refused                 the command does not fit the execution as it stands
+│   ├── ExecutionClosed     it has ended
+│   └── TaskGone            the task is not pending any more
+└── InvalidHistory          the events do not follow from each other
+"""
+
+from __future__ import annotations
+
+
+class EngineError(Exception):
+    """Base of what the engine raises on purpose."""
+
+
+class Refused(EngineError):
+    """The command does not fit the execution as it stands; nothing has changed."""
+
+
+class ExecutionClosed(Refused):
+    """The execution has ended (semantics 4.11)."""
+
+
+class TaskGone(Refused):
+    """The task is not pending any more: it has an outcome, or was withdrawn."""
+
+
+class InvalidHistory(EngineError):
+    """The events do not follow from each other: the history is damaged."""

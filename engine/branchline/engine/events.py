@@ -1,0 +1,244 @@
+"""What has happened to an execution: the entries of its history (semantics 12.1).
+
+Events are frozen and written down as JSON objects that a person can read. A new version may
+add events and fields with defaults; it never changes the meaning of an old one, because
+histories live longer than versions.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from branchline.engine.values import NULL, Json, Variables
+
+
+class Failure(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An error (semantics 8.1)."""
+
+    type: str
+    message: str = ""
+    details: Json = NULL
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type"):
+    """Base of all events."""
+
+
+class ExecutionStarted(Event, tag="execution_started"):
+    """The execution began, with the branch ``main``."""
+
+    workflow: str
+    version: int
+    inputs: Variables = {}
+    state: Variables = {}
+    deadline: int | None = None
+
+
+class ExecutionCompleted(Event, tag="execution_completed"):
+    """All branches completed and the outputs were read."""
+
+    outputs: Variables = {}
+
+
+class ExecutionFailed(Event, tag="execution_failed"):
+    """A branch failed, an output could not be read, or time ran out."""
+
+    error: Failure
+
+
+class ExecutionCanceled(Event, tag="execution_canceled"):
+    """Somebody cancelled it."""
+
+    reason: str = ""
+
+
+class BranchStarted(Event, tag="branch_started"):
+    """A branch began with a copy of its parent's variables (semantics 5.3)."""
+
+    branch: str
+    name: str = ""
+    parent: str
+
+
+class BranchCompleted(Event, tag="branch_completed"):
+    """A branch ended."""
+
+    branch: str
+
+
+class BranchFailed(Event, tag="branch_failed"):
+    """A branch ended with an error."""
+
+    branch: str
+    error: Failure
+
+
+class BranchCanceled(Event, tag="branch_canceled"):
+    """A branch was stopped (semantics 4.6)."""
+
+    branch: str
+
+
+class StepStarted(Event, tag="step_started"):
+    """A branch entered a step."""
+
+    branch: str
+    step: str
+
+
+class StepCompleted(Event, tag="step_completed"):
+    """A step ended; its patches and its result are in the state now."""
+
+    branch: str
+    store: str = ""
+
+
+class StepFailed(Event, tag="step_failed"):
+    """A step ended with an error; a catch may have taken it (semantics 8.4)."""
+
+    branch: str
+    error: Failure
+    caught_by: str = ""
+    store: str = ""
+
+
+class ItemsListed(Event, tag="items_listed"):
+    """The items of a step with ``each`` are known (semantics 9.1)."""
+
+    branch: str
+    items: tuple[Json, ...]
+
+
+class TaskScheduled(Event, tag="task_scheduled"):
+    """An attempt waits for a worker (semantics 7.1). Time limits are microseconds."""
+
+    task: int
+    branch: str
+    item: int | None = None
+    attempt: int = 1
+    activity: str
+    queue: str
+    parameters: Json
+    timeout: int | None = None
+    heartbeat_timeout: int | None = None
+    schedule_timeout: int | None = None
+
+
+class TaskCompleted(Event, tag="task_completed"):
+    """An attempt succeeded (semantics 7.4)."""
+
+    task: int
+    result: Json = NULL
+    set: Variables = {}
+    remove: tuple[str, ...] = ()
+
+
+class TaskFailed(Event, tag="task_failed"):
+    """An attempt failed."""
+
+    task: int
+    error: Failure
+
+
+class TasksWithdrawn(Event, tag="tasks_withdrawn"):
+    """Attempts were called off."""
+
+    tasks: tuple[int, ...]
+
+
+class RetryScheduled(Event, tag="retry_scheduled"):
+    """The step, or an item of it, will be tried again at ``due`` (semantics 8.3)."""
+
+    branch: str
+    item: int | None = None
+    attempt: int
+    policy: int
+    due: int
+
+
+class SignalReceived(Event, tag="signal_received"):
+    """A signal is stored (semantics 10.1)."""
+
+    signal: int
+    topic: str
+    payload: Json = NULL
+    signal_id: str = ""
+
+
+class SignalAwaited(Event, tag="signal_awaited"):
+    """A branch waits for a signal until ``until`` (semantics 10.2)."""
+
+    branch: str
+    topic: str
+    until: int
+
+
+class SignalConsumed(Event, tag="signal_consumed"):
+    """A branch took the oldest signal of its topic."""
+
+    branch: str
+    signal: int
+
+
+class WaitTimedOut(Event, tag="wait_timed_out"):
+    """A branch waited in vain."""
+
+    branch: str
+
+
+class SleepStarted(Event, tag="sleep_started"):
+    """A branch sleeps until ``until`` (semantics 10.3)."""
+
+    branch: str
+    until: int
+
+
+class JoinReached(Event, tag="join_reached"):
+    """A branch waits at its step, a join (semantics 6.1)."""
+
+    branch: str
+
+
+class Merge(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One copy that a join makes: a variable, or the whole state (semantics 6.4)."""
+
+    branch: str
+    destination: str
+    variable: str = ""
+
+
+class JoinPassed(Event, tag="join_passed"):
+    """A join let a branch go on (semantics 6.3)."""
+
+    branch: str
+    taken: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+    merges: tuple[Merge, ...] = ()
+
+
+AnyEvent = (
+    ExecutionStarted
+    | ExecutionCompleted
+    | ExecutionFailed
+    | ExecutionCanceled
+    | BranchStarted
+    | BranchCompleted
+    | BranchFailed
+    | BranchCanceled
+    | StepStarted
+    | StepCompleted
+    | StepFailed
+    | ItemsListed
+    | TaskScheduled
+    | TaskCompleted
+    | TaskFailed
+    | TasksWithdrawn
+    | RetryScheduled
+    | SignalReceived
+    | SignalAwaited
+    | SignalConsumed
+    | WaitTimedOut
+    | SleepStarted
+    | JoinReached
+    | JoinPassed
+)

@@ -1,0 +1,143 @@
+"""Joins: who has arrived, who goes on, and with which variables (semantics 6)."""
+
+from __future__ import annotations
+
+from branchline.engine import branches
+from branchline.engine.definition import Join
+from branchline.engine.events import (
+    BranchCompleted,
+    Failure,
+    JoinPassed,
+    JoinReached,
+    Merge,
+    StepCompleted,
+)
+from branchline.engine.finishing import complete_step
+from branchline.engine.state import Branch, Execution, JoinState, Status
+from branchline.engine.transition import Transition
+
+
+def reach(t: Transition, branch: Branch) -> None:
+    """Let a branch wait at its step; one that the join went on without ends (6.1, 6.5)."""
+    join = t.state.joins.get(branch.step)
+    if join is not None and branch.id in join.left_out:
+        t.emit(StepCompleted(branch=branch.id))
+        t.emit(BranchCompleted(branch=branch.id))
+    else:
+        t.emit(JoinReached(branch=branch.id))
+
+
+def settle_one(t: Transition) -> bool:
+    """Let the first satisfied join pass; whether there was one."""
+    for step, join_state in t.state.joins.items():
+        if join_state.waiting:
+            join = t.plan.step(step).step.join or Join()
+            arrived = _arrived(t.state, join, join_state)
+            if arrived is not None:
+                _pass(t, join, join_state, arrived)
+                return True
+    return False
+
+
+def fail_deadlocked(t: Transition) -> bool:
+    """Fail the execution when every live branch waits at a join for ever (6.6)."""
+    live = t.state.live
+    if not live or live.keys() != {Status.WAITING}:
+        return False
+    stuck = t.state.live_branches()
+    where = ", ".join(f'"{branch.id}" at "{branch.step}"' for branch in stuck[:10])
+    error = Failure("join_deadlock", f"no branch is left that could satisfy a join: {where}")
+    for branch in stuck[:-1]:
+        t.emit(branches.BranchFailed(branch=branch.id, error=error))
+    branches.fail(t, stuck[-1], error)
+    return True
+
+
+def _arrived(state: Execution, join: Join, join_state: JoinState) -> list[Branch] | None:
+    """The branches that a join takes, None while it is not satisfied (6.2)."""
+    if not join.branches:
+        return _arrived_of_all(state, join, join_state)
+    needed = join.count or len(join.branches)
+    spare = len(join.branches) - needed
+    arrived = []
+    for name in join.branches:
+        branch = _latest(state, name)
+        if branch is not None and _has_arrived(branch, join_state):
+            arrived.append(branch)
+        elif spare == 0:
+            return None
+        else:
+            spare -= 1
+    return arrived
+
+
+def _arrived_of_all(
+    state: Execution, join: Join, join_state: JoinState
+) -> list[Branch] | None:
+    """The same for a join that lists nothing: it looks at all other branches."""
+    waiting = join_state.waiting
+    if not join.count and sum(state.live.values()) > len(waiting):
+        return None
+    ended = [
+        branch
+        for branch in state.branches.values()
+        if branch.status is Status.COMPLETED
+        and not branch.forked
+        and branch.id not in join_state.taken
+    ]
+    others = [state.branches[branch_id] for branch_id in waiting[1:]]
+    if join.count and len(ended) + len(others) < join.count:
+        return None
+    return ended + others
+
+
+def _latest(state: Execution, name: str) -> Branch | None:
+    latest = state.latest.get(name)
+    return None if latest is None else state.branches[latest]
+
+
+def _has_arrived(branch: Branch, join_state: JoinState) -> bool:
+    if branch.status is Status.COMPLETED:
+        return branch.id not in join_state.taken
+    return branch.id in join_state.waiting
+
+
+def _pass(t: Transition, join: Join, join_state: JoinState, arrived: list[Branch]) -> None:
+    waiting = [t.state.branches[branch_id] for branch_id in join_state.waiting]
+    outsiders = (branch for branch in waiting if branch.label not in join.branches)
+    goes_on = next(outsiders, waiting[-1]) if join.branches else waiting[0]
+    taken = {branch.id for branch in arrived}
+    left_out = tuple(
+        latest
+        for latest in (t.state.latest.get(name, name) for name in join.branches)
+        if latest not in taken
+    )
+    t.emit(
+        JoinPassed(
+            branch=goes_on.id,
+            taken=tuple(branch.id for branch in arrived if branch is not goes_on),
+            left_out=left_out,
+            merges=tuple(_merges(join, arrived, goes_on)),
+        )
+    )
+    for branch in waiting:
+        if branch is not goes_on:
+            t.emit(BranchCompleted(branch=branch.id))
+    complete_step(t, goes_on)
+
+
+def _merges(join: Join, arrived: list[Branch], goes_on: Branch) -> list[Merge]:
+    """What is copied: whole states first, then mapped ones, outer variables first (6.4)."""
+    sources = {branch.label: branch for branch in arrived}
+    mapped = {source.partition(".")[0] for source in join.branch_mappings}
+    whole = [
+        Merge(branch.id, destination=label)
+        for label, branch in sources.items()
+        if label not in mapped and branch is not goes_on
+    ]
+    chosen = []
+    for source, destination in sorted(join.branch_mappings.items(), key=lambda pair: pair[::-1]):
+        label, _, variable = source.partition(".")
+        if label in sources:
+            chosen.append(Merge(sources[label].id, destination=destination, variable=variable))
+    return whole + chosen

@@ -1,0 +1,154 @@
+"""A definition made ready to run: its expressions and templates compiled, once a version.
+
+A step is compiled when it is first entered, so that a workflow of thousands of steps costs
+no more than the ones that run.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+
+import msgspec
+
+from branchline.engine.definition import DEFAULT_QUEUE, Edge, Matching, Step, Workflow
+from branchline.engine.expressions import (
+    Condition,
+    ExpressionError,
+    Template,
+    compile_condition,
+    compile_expression,
+    compile_template,
+)
+from branchline.engine.values import Json, Variables, encode
+
+Scope = Mapping[str, Any]
+"""What expressions see: `inputs`, `state`, `execution`, `branch` (semantics 3.1)."""
+
+# `${state.name}` as a whole needs no decoding: the document is passed on as it is.
+_REFERENCE = re.compile(r"\s*\$\{\s*(state|inputs)\.([A-Za-z_][A-Za-z0-9_]*)\s*\}\s*")
+
+
+class Plan:
+    """A sound definition, its version, and its steps by name."""
+
+    def __init__(self, workflow: Workflow, version: int) -> None:
+        self.workflow = workflow
+        self.version = version
+        self._steps = {step.name: StepPlan(step) for step in workflow.steps}
+
+    def step(self, name: str) -> StepPlan:
+        """The step of a name. Raises ``KeyError`` when there is none."""
+        return self._steps[name]
+
+    @cached_property
+    def state(self) -> Variables:
+        """The first branch's variables (semantics 4.4)."""
+        return {name: encode(value) for name, value in self.workflow.state.items()}
+
+
+class StepPlan:
+    """A step with its expressions compiled."""
+
+    def __init__(self, step: Step) -> None:
+        self.step = step
+        self.queue = step.task_queue or DEFAULT_QUEUE
+        self.first_match_only = step.edge_matching_strategy is Matching.FIRST
+
+    @cached_property
+    def edges(self) -> list[tuple[Edge, Condition | None]]:
+        """The edges, each with its condition; None matches always."""
+        return [
+            (edge, compile_condition(edge.condition) if edge.condition else None)
+            for edge in self.step.next
+        ]
+
+    @cached_property
+    def parameters(self) -> Parameters:
+        """The activity's parameters."""
+        return Parameters(self.step.parameters)
+
+    @cached_property
+    def topic(self) -> Parameters:
+        """The topic of a wait, under the name ``topic``."""
+        wait = self.step.wait_signal
+        return Parameters({"topic": wait.topic if wait else ""})
+
+    @cached_property
+    def items(self) -> Items:
+        """The items of an ``each``."""
+        each = self.step.each
+        return Items(None if each is None else each.items)
+
+
+class Parameters:
+    """An object with templates in it."""
+
+    def __init__(self, document: dict[str, Any]) -> None:
+        self._members = {name: _member(value) for name, value in document.items()}
+        constant = all(isinstance(member, msgspec.Raw) for member in self._members.values())
+        self._constant = encode(self._members) if constant else None
+
+    def render(self, scope: Scope) -> Json:
+        """The object after templates. Raises ``ExpressionError`` (semantics 3.7)."""
+        if self._constant is not None:
+            return self._constant
+        return encode(
+            {
+                name: member
+                if isinstance(member, msgspec.Raw)
+                else member.render(scope)
+                for name, member in self._members.items()
+            }
+        )
+
+
+class _Reference:
+    """A template that is one variable: its document goes through unread."""
+
+    def __init__(self, template: Template, source: str, name: str) -> None:
+        self._template = template
+        self._source, self._name = source, name
+
+    def render(self, scope: Scope) -> object:
+        document = scope[self._source].document(self._name)
+        return self._template.render(scope) if document is None else document
+
+
+def _member(value: object) -> Json | Template | _Reference:
+    template = compile_template(value)
+    if template.is_constant:
+        return encode(template.render({}))
+    if isinstance(value, str) and (match := _REFERENCE.fullmatch(value)):
+        return _Reference(template, *match.groups())
+    return template
+
+
+class Items:
+    """What an ``each`` goes over (semantics 9.1)."""
+
+    def __init__(self, items: object) -> None:
+        self._expression = None
+        self._template = None
+        if isinstance(items, str) and "${" not in items:
+            self._expression = compile_expression(items)
+        else:
+            self._template = compile_template(items)
+
+    def list(self, scope: Scope) -> tuple[Json, ...]:
+        """The documents of the items. Raises ``ExpressionError``."""
+        source = self._expression
+        value = source.evaluate(scope) if source else self._rendered(scope)
+        if value is None:
+            return ()
+        if isinstance(value, dict):
+            return tuple(encode({"key": key, "value": value[key]}) for key in sorted(value))
+        return tuple(map(encode, value if isinstance(value, list) else [value]))
+
+    def _rendered(self, scope: Scope) -> object:
+        if self._template is None:
+            message = "no items"
+            raise ExpressionError(message)
+        return self._template.render(scope)

@@ -1,0 +1,76 @@
+"""Signals: stored first, then given to the branch that has waited longest (semantics 10)."""
+
+from __future__ import annotations
+
+from branchline.engine.commands import Signal
+from branchline.engine.events import (
+    Failure,
+    SignalAwaited,
+    SignalConsumed,
+    SignalReceived,
+    StepCompleted,
+    WaitTimedOut,
+)
+from branchline.engine.expressions import ExpressionError
+from branchline.engine.finishing import complete_step, fail_attempt, fail_step
+from branchline.engine.plan import StepPlan
+from branchline.engine.state import Branch
+from branchline.engine.transition import Transition
+from branchline.engine.values import decode
+
+
+def receive(t: Transition, command: Signal) -> None:
+    """Store a signal and let a waiting branch take it (semantics 10.1)."""
+    if command.signal_id and command.signal_id in t.state.signal_ids:
+        return
+    t.emit(
+        SignalReceived(
+            signal=t.state.next_signal,
+            topic=command.topic,
+            payload=command.payload,
+            signal_id=command.signal_id,
+        )
+    )
+    _deliver(t, command.topic)
+
+
+def begin_wait(t: Transition, branch: Branch, plan: StepPlan) -> None:
+    """Let a branch wait, or take a signal that came before (semantics 10.1, 10.2)."""
+    wait = plan.step.wait_signal
+    try:
+        topic = _topic(t, branch, plan)
+    except ExpressionError as error:
+        fail_step(t, branch, Failure("expression_error", str(error)))
+        return
+    until = t.now + ((wait.timeout if wait else None) or 0)
+    t.emit(SignalAwaited(branch=branch.id, topic=topic, until=until))
+    _deliver(t, topic)
+
+
+def time_out(t: Transition, branch: Branch) -> None:
+    """Send a branch that waited in vain where its step says (semantics 10.2)."""
+    wait = t.plan.step(branch.step).step.wait_signal
+    t.emit(WaitTimedOut(branch=branch.id))
+    if wait is not None and wait.on_timeout:
+        t.emit(StepCompleted(branch=branch.id))
+        t.entering.append((branch.id, wait.on_timeout))
+    else:
+        fail_attempt(t, branch, Failure("timeout", "no signal came in time"))
+
+
+def _topic(t: Transition, branch: Branch, plan: StepPlan) -> str:
+    value = decode(plan.topic.render(t.scope(branch)))["topic"]
+    if isinstance(value, str) and value:
+        return value
+    message = f"the topic of a signal must be text that is not empty, not {value!r}"
+    raise ExpressionError(message)
+
+
+def _deliver(t: Transition, topic: str) -> None:
+    stored, waiters = t.state.signals.get(topic), t.state.waiters.get(topic)
+    if not stored or not waiters:
+        return
+    branch = t.state.branches[waiters[0]]
+    t.emit(SignalConsumed(branch=branch.id, signal=stored[0].number))
+    wait = t.plan.step(branch.step).step.wait_signal
+    complete_step(t, branch, wait.store if wait else "")

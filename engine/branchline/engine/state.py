@@ -1,0 +1,179 @@
+"""How an execution stands: the fold of its history, and nothing that cannot be derived from it.
+
+States are changed by ``evolve`` alone. They can be written down as JSON, so that a snapshot
+may stand for the events before it.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+from branchline.engine.events import Failure
+from branchline.engine.timers import Timers
+from branchline.engine.values import NULL, Json, Variables
+
+
+class Status(StrEnum):
+    """How an execution or a branch stands (semantics 4.7); only a branch is WAITING."""
+
+    RUNNING = "RUNNING"
+    WAITING = "WAITING"
+    SUSPENDED = "SUSPENDED"
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+    CANCELED = "CANCELED"
+
+    @property
+    def closed(self) -> bool:
+        """Whether it has ended."""
+        return self in _CLOSED
+
+
+_CLOSED = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELED})
+
+
+class Attempt(msgspec.Struct, omit_defaults=True):
+    """Where the attempts of a step visit, or of one of its items, stand."""
+
+    number: int = 1
+    policy: int | None = None
+    """The retry policy that the first error picked."""
+    task: int | None = None
+    """The pending task; None between two attempts."""
+
+
+class Outcome(msgspec.Struct, omit_defaults=True):
+    """What an activity gave back."""
+
+    result: Json = NULL
+    set: Variables = {}
+    remove: tuple[str, ...] = ()
+
+
+class Visit(msgspec.Struct, omit_defaults=True):
+    """One stay of a branch in a step. Without ``each`` there is one item, of index 0."""
+
+    attempts: dict[int, Attempt] = {}
+    """By item, those that have begun and not ended."""
+    outcomes: dict[int, Outcome] = {}
+    items: tuple[Json, ...] | None = None
+    """None in a step without ``each``."""
+    next_item: int = 0
+    received: Json = NULL
+    """The payload of the signal that the step waited for."""
+
+
+class SignalWait(msgspec.Struct, frozen=True):
+    """A branch's wait for a signal."""
+
+    topic: str
+    until: int
+
+
+class Branch(msgspec.Struct, omit_defaults=True):
+    """One thread of an execution (semantics 5)."""
+
+    id: str
+    name: str = ""
+    parent: str = ""
+    status: Status = Status.RUNNING
+    step: str = ""
+    variables: Variables = {}
+    visit: Visit = msgspec.field(default_factory=Visit)
+    wait: SignalWait | None = None
+    sleep_until: int | None = None
+    forked: bool = False
+    """Whether it has started other branches (semantics 6.2)."""
+    error: Failure | None = None
+
+    @property
+    def label(self) -> str:
+        """Its name, its id without one (semantics 3.1)."""
+        return self.name or self.id
+
+
+class TaskRef(msgspec.Struct, frozen=True):
+    """Whose attempt a pending task is."""
+
+    branch: str
+    item: int
+
+
+class StoredSignal(msgspec.Struct, frozen=True):
+    """A signal that no branch has taken yet."""
+
+    number: int
+    payload: Json = NULL
+
+
+class JoinState(msgspec.Struct, omit_defaults=True):
+    """What has happened at one join step."""
+
+    waiting: list[str] = []
+    """The branches that wait here, in the order in which they came."""
+    taken: set[str] = set()
+    """The branches that it has taken and that do not count again (semantics 6.2)."""
+    left_out: set[str] = set()
+    """The listed branches that it went on without (semantics 6.5)."""
+
+
+class Execution(msgspec.Struct, omit_defaults=True):
+    """One run of one version of a workflow."""
+
+    id: str
+    workflow: str = ""
+    version: int = 0
+    end: Status | None = None
+    """How it ended; None while it is live."""
+    inputs: Variables = {}
+    outputs: Variables = {}
+    error: Failure | None = None
+    start_time: int = 0
+    close_time: int | None = None
+    sequence: int = 0
+    """The number of the last event."""
+    branches: dict[str, Branch] = {}
+    latest: dict[str, str] = {}
+    """The latest branch of each name (semantics 5.4)."""
+    live: dict[Status, int] = {}
+    """How many branches are in each status that is not an end."""
+    next_branch: int = 1
+    next_task: int = 1
+    next_signal: int = 1
+    tasks: dict[int, TaskRef] = {}
+    signals: dict[str, list[StoredSignal]] = {}
+    signal_ids: set[str] = set()
+    waiters: dict[str, list[str]] = {}
+    """The branches that wait for a topic, the longest waiting first."""
+    joins: dict[str, JoinState] = {}
+    timers: Timers = msgspec.field(default_factory=Timers)
+
+    @property
+    def status(self) -> Status:
+        """What its branches make of it (semantics 4.7)."""
+        if self.end is not None:
+            return self.end
+        if Status.RUNNING not in self.live and Status.SUSPENDED in self.live:
+            return Status.SUSPENDED
+        return Status.RUNNING
+
+    def live_branches(self) -> list[Branch]:
+        """The branches that have not ended, in the order in which they started."""
+        return [branch for branch in self.branches.values() if not branch.status.closed]
+
+
+def timer_key(branch: str, item: int = 0) -> str:
+    """The key of a branch's timer, or of one of its items."""
+    return f"{item}:{branch}"
+
+
+def timer_owner(key: str) -> tuple[str, int]:
+    """The branch and item of a timer's key."""
+    item, _, branch = key.partition(":")
+    return branch, int(item)
+
+
+DEADLINE = timer_key("")
+"""The key of the execution's own deadline."""
