@@ -8,7 +8,7 @@ from branchline.engine.commands import (
     Signal,
     Wake,
 )
-from branchline.engine.decide import decide, start
+from branchline.engine.decide import decide, refuse_closed, start
 from branchline.engine.errors import (
     EngineError,
     ExecutionClosed,
@@ -39,5 +39,6 @@ __all__ = [
     "decide",
     "evolve",
     "fold",
+    "refuse_closed",
     "start",
 ]

@@ -8,7 +8,7 @@ from branchline.engine.events import Failure
 from branchline.engine.values import NULL, Json, Variables
 
 
-class Command(msgspec.Struct, frozen=True, kw_only=True):
+class Command(msgspec.Struct, frozen=True):
     """Base of all commands."""
 
 

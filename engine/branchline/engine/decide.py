@@ -59,7 +59,7 @@ def decide(
     """
     t = Transition(plan, state, now, chance)
     if state.end is not None:
-        _refuse_closed(state, command)
+        refuse_closed(state.status, command)
         return []
     match command:
         case CompleteTask():
@@ -77,14 +77,11 @@ def decide(
     return t.events
 
 
-def _refuse_closed(state: Execution, command: AnyCommand) -> None:
-    """A closed execution takes no command; what is repeated changes nothing (4.11)."""
-    if isinstance(command, Wake):
-        return
-    if isinstance(command, Cancel) and state.status is Status.CANCELED:
-        return
-    message = f"the execution has closed: it is {state.status}"
-    raise ExecutionClosed(message)
+def refuse_closed(status: Status, command: AnyCommand) -> None:
+    """Raise ``ExecutionClosed``, unless the command changes nothing there (4.11)."""
+    repeated = isinstance(command, Cancel) and status is Status.CANCELED
+    if not repeated and not isinstance(command, Wake):
+        raise ExecutionClosed(f"the execution has closed: it is {status}")
 
 
 def _settle(t: Transition) -> None:

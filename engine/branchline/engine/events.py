@@ -20,7 +20,7 @@ class Failure(msgspec.Struct, frozen=True, omit_defaults=True):
     details: Json = NULL
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type"):
+class Event(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type"):
     """Base of all events."""
 
 
@@ -56,8 +56,8 @@ class BranchStarted(Event, tag="branch_started"):
     """A branch began with a copy of its parent's variables (semantics 5.3)."""
 
     branch: str
-    name: str = ""
     parent: str
+    name: str = ""
 
 
 class BranchCompleted(Event, tag="branch_completed"):
@@ -114,11 +114,11 @@ class TaskScheduled(Event, tag="task_scheduled"):
 
     task: int
     branch: str
-    item: int | None = None
-    attempt: int = 1
     activity: str
     queue: str
     parameters: Json
+    item: int | None = None
+    attempt: int = 1
     timeout: int | None = None
     heartbeat_timeout: int | None = None
     schedule_timeout: int | None = None
@@ -150,10 +150,10 @@ class RetryScheduled(Event, tag="retry_scheduled"):
     """The step, or an item of it, will be tried again at ``due`` (semantics 8.3)."""
 
     branch: str
-    item: int | None = None
     attempt: int
     policy: int
     due: int
+    item: int | None = None
 
 
 class SignalReceived(Event, tag="signal_received"):

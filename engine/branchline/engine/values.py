@@ -26,6 +26,11 @@ def encode(value: object) -> Json:
     return msgspec.Raw(_encode(value))
 
 
+def encode_text(value: object) -> str:
+    """The text of the document of a plain value."""
+    return _encode(value).decode()
+
+
 def decode(document: Json) -> Any:  # noqa: ANN401 - a JSON document may be anything
     """The plain value of a document.
 
@@ -35,8 +40,7 @@ def decode(document: Json) -> Any:  # noqa: ANN401 - a JSON document may be anyt
     try:
         return _decode(document)
     except RecursionError as error:
-        message = "the document is nested too deeply"
-        raise ValueError(message) from error
+        raise ValueError("the document is nested too deeply") from error
 
 
 def members(document: Json) -> Variables | None:

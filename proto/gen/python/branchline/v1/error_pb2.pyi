@@ -66,6 +66,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """UNAVAILABLE: the server is going down; connect again."""
     ERROR_REASON_STORE_UNAVAILABLE: _ErrorReason.ValueType  # 16
     """UNAVAILABLE: the database did not take the change; nothing was changed."""
+    ERROR_REASON_SEQUENCE_OUT_OF_RANGE: _ErrorReason.ValueType  # 17
+    """OUT_OF_RANGE: the number lies behind the end of the history."""
+    ERROR_REASON_WORKER_REPLACED: _ErrorReason.ValueType  # 18
+    """ABORTED: another stream came with the same worker id; this one is over."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """The reasons of errors. An error's `google.rpc.ErrorInfo` has the domain
@@ -117,4 +121,8 @@ ERROR_REASON_SHUTTING_DOWN: ErrorReason.ValueType  # 15
 """UNAVAILABLE: the server is going down; connect again."""
 ERROR_REASON_STORE_UNAVAILABLE: ErrorReason.ValueType  # 16
 """UNAVAILABLE: the database did not take the change; nothing was changed."""
+ERROR_REASON_SEQUENCE_OUT_OF_RANGE: ErrorReason.ValueType  # 17
+"""OUT_OF_RANGE: the number lies behind the end of the history."""
+ERROR_REASON_WORKER_REPLACED: ErrorReason.ValueType  # 18
+"""ABORTED: another stream came with the same worker id; this one is over."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

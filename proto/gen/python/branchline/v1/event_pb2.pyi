@@ -878,6 +878,7 @@ class JoinPassed(_message.Message):
     BRANCH_FIELD_NUMBER: _builtins.int
     TAKEN_FIELD_NUMBER: _builtins.int
     MERGES_FIELD_NUMBER: _builtins.int
+    LEFT_OUT_FIELD_NUMBER: _builtins.int
     branch: _builtins.str
     """The branch that goes on."""
     @_builtins.property
@@ -888,16 +889,21 @@ class JoinPassed(_message.Message):
     def merges(self) -> _containers.RepeatedCompositeFieldContainer[Global___Merge]:
         """The variables that were copied."""
 
+    @_builtins.property
+    def left_out(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The listed branches that the join went on without."""
+
     def __init__(
         self,
         *,
         branch: _builtins.str = ...,
         taken: _abc.Iterable[_builtins.str] | None = ...,
         merges: _abc.Iterable[Global___Merge] | None = ...,
+        left_out: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["branch", b"branch", "merges", b"merges", "taken", b"taken"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["branch", b"branch", "left_out", b"left_out", "merges", b"merges", "taken", b"taken"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

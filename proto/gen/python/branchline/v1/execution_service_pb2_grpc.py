@@ -202,7 +202,7 @@ class ExecutionServiceServicer:
         Errors:
         - INVALID_ARGUMENT (`INVALID_FIELD`): no id, a negative number.
         - NOT_FOUND (`EXECUTION_NOT_FOUND`): no such execution, or it was deleted.
-        - OUT_OF_RANGE (`INVALID_FIELD`): the number lies behind the history's end.
+        - OUT_OF_RANGE (`SEQUENCE_OUT_OF_RANGE`): the number lies behind the history's end.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -115,7 +115,7 @@ class ExecutionServiceStub:
     Errors:
     - INVALID_ARGUMENT (`INVALID_FIELD`): no id, a negative number.
     - NOT_FOUND (`EXECUTION_NOT_FOUND`): no such execution, or it was deleted.
-    - OUT_OF_RANGE (`INVALID_FIELD`): the number lies behind the history's end.
+    - OUT_OF_RANGE (`SEQUENCE_OUT_OF_RANGE`): the number lies behind the history's end.
     """
 
 @_typing.type_check_only
@@ -205,7 +205,7 @@ class ExecutionServiceAsyncStub(ExecutionServiceStub):
     Errors:
     - INVALID_ARGUMENT (`INVALID_FIELD`): no id, a negative number.
     - NOT_FOUND (`EXECUTION_NOT_FOUND`): no such execution, or it was deleted.
-    - OUT_OF_RANGE (`INVALID_FIELD`): the number lies behind the history's end.
+    - OUT_OF_RANGE (`SEQUENCE_OUT_OF_RANGE`): the number lies behind the history's end.
     """
 
 class ExecutionServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -346,7 +346,7 @@ class ExecutionServiceServicer(metaclass=_abc_1.ABCMeta):
         Errors:
         - INVALID_ARGUMENT (`INVALID_FIELD`): no id, a negative number.
         - NOT_FOUND (`EXECUTION_NOT_FOUND`): no such execution, or it was deleted.
-        - OUT_OF_RANGE (`INVALID_FIELD`): the number lies behind the history's end.
+        - OUT_OF_RANGE (`SEQUENCE_OUT_OF_RANGE`): the number lies behind the history's end.
         """
 
 def add_ExecutionServiceServicer_to_server(servicer: ExecutionServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

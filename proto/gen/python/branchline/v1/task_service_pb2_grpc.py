@@ -79,7 +79,7 @@ class TaskServiceServicer:
         - INVALID_ARGUMENT (`INVALID_FIELD`): no hello, or one without worker id or
         activities.
         - UNAVAILABLE (`SHUTTING_DOWN`): the server is going down; connect again.
-        - ABORTED (`INVALID_FIELD`): another stream came with the same worker id.
+        - ABORTED (`WORKER_REPLACED`): another stream came with the same worker id.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -51,7 +51,7 @@ class TaskServiceStub:
     - INVALID_ARGUMENT (`INVALID_FIELD`): no hello, or one without worker id or
       activities.
     - UNAVAILABLE (`SHUTTING_DOWN`): the server is going down; connect again.
-    - ABORTED (`INVALID_FIELD`): another stream came with the same worker id.
+    - ABORTED (`WORKER_REPLACED`): another stream came with the same worker id.
     """
     PollTasks: _grpc.UnaryUnaryMultiCallable[_task_service_pb2.PollTasksRequest, _task_service_pb2.PollTasksResponse]
     """Takes tasks without a stream. Waits until there is at least one, or the time
@@ -94,7 +94,7 @@ class TaskServiceAsyncStub(TaskServiceStub):
     - INVALID_ARGUMENT (`INVALID_FIELD`): no hello, or one without worker id or
       activities.
     - UNAVAILABLE (`SHUTTING_DOWN`): the server is going down; connect again.
-    - ABORTED (`INVALID_FIELD`): another stream came with the same worker id.
+    - ABORTED (`WORKER_REPLACED`): another stream came with the same worker id.
     """
     PollTasks: _aio.UnaryUnaryMultiCallable[_task_service_pb2.PollTasksRequest, _task_service_pb2.PollTasksResponse]  # type: ignore[assignment]
     """Takes tasks without a stream. Waits until there is at least one, or the time
@@ -140,7 +140,7 @@ class TaskServiceServicer(metaclass=_abc_1.ABCMeta):
         - INVALID_ARGUMENT (`INVALID_FIELD`): no hello, or one without worker id or
           activities.
         - UNAVAILABLE (`SHUTTING_DOWN`): the server is going down; connect again.
-        - ABORTED (`INVALID_FIELD`): another stream came with the same worker id.
+        - ABORTED (`WORKER_REPLACED`): another stream came with the same worker id.
         """
 
     @_abc_1.abstractmethod

@@ -1,0 +1,128 @@
+"""What a commit costs: python bench/store.py [folder on the disk to be measured].
+
+A transition here is a finished step of a running execution: a history row, a task that goes and
+one that comes. A waiting execution is a start with a small history and a due time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+
+from branchline.server.storage import (
+    Batch,
+    ExecutionChange,
+    ExecutionRow,
+    HistoryRow,
+    Store,
+    TaskKey,
+    TaskRow,
+)
+
+SECONDS = 2.0
+NOW = 1_800_000_000_000_000
+FIRST_KEY = 1 << 60
+EVENTS = (
+    '[{"type":"task_completed","task":1,"result":{"ok":true}},'
+    '{"type":"step_completed","branch":"main","store":"checked"},'
+    '{"type":"step_started","branch":"main","step":"charge"},'
+    '{"type":"task_scheduled","task":2,"branch":"main","activity":"charge","queue":"default",'
+    '"parameters":{"order_id":"o-1","amount":12.5}}]'
+)
+WAITING = (
+    '[{"type":"execution_started","workflow":"wait","version":1,"inputs":{"n":1}},'
+    '{"type":"step_started","branch":"main","step":"wait"},'
+    '{"type":"signal_awaited","branch":"main","topic":"go","until":1800003600000000}]'
+)
+PAYLOAD = '{"execution":"exec_01jd8z","step":"charge","parameters":{"order_id":"o-1"}}'
+
+
+def execution(number: int) -> ExecutionRow:
+    """A waiting execution, its key as far from the one before as keys made by time are."""
+    name = f"exec_{number:019}"
+    key = FIRST_KEY + number * (1 << 20)
+    return ExecutionRow(key, name, "order", 1, 1, NOW + number, wake_at=NOW + number * 1000)
+
+
+def transitions(group: int) -> Iterator[Batch]:
+    """Steps of 1,000 executions in turn."""
+    numbers = count()
+    while True:
+        batch = Batch()
+        for _ in range(group):
+            step, which = divmod(next(numbers), 1000)
+            key, first = execution(which).key, step * 4 + 1
+            batch.history.append(HistoryRow(key, first, first + 3, NOW + step, EVENTS))
+            batch.tasks_removed.append(TaskKey(key, step))
+            batch.tasks_added.append(TaskRow(key, step + 1, "default", "charge", PAYLOAD))
+        yield batch
+
+
+def starts(group: int) -> Iterator[Batch]:
+    """New executions that wait."""
+    numbers = count(1_000_000)
+    while True:
+        rows = [execution(next(numbers)) for _ in range(group)]
+        histories = [HistoryRow(row.key, 1, 3, row.start_time, WAITING) for row in rows]
+        yield Batch(started=rows, history=histories)
+
+
+def changes(group: int) -> Iterator[Batch]:
+    """New statuses and due times of 1,000 executions in turn."""
+    numbers = count()
+    while True:
+        batch = Batch()
+        for number in (next(numbers) for _ in range(group)):
+            key = execution(number % 1000).key
+            batch.changed.append(ExecutionChange(key, number // 1000 % 2 + 1, None, NOW + number))
+        yield batch
+
+
+async def measure(folder: Path, kind: Callable[[int], Iterator[Batch]], group: int) -> None:
+    """Commit batches one after the other and print what that took."""
+    path = folder / f"{kind.__name__}-{group}.db"
+    store = await Store.open(f"sqlite:///{path}")
+    await store.commit(Batch(started=[execution(number) for number in range(1000)]))
+    batches, commits, times = kind(group), 0, []
+    began, cpu = time.perf_counter(), time.process_time()
+    while time.perf_counter() - began < SECONDS:
+        batch = next(batches)
+        before = time.perf_counter()
+        await store.commit(batch)
+        times.append(time.perf_counter() - before)
+        commits += 1
+    elapsed, cpu = time.perf_counter() - began, time.process_time() - cpu
+    rows = commits * group
+    times.sort()
+    await store.close()
+    print(
+        f"{kind.__name__:12} {group:6,} {commits / elapsed:10,.0f} {rows / elapsed:10,.0f}"
+        f" {cpu / rows * 1e6:8.1f} {times[len(times) // 2] * 1e3:8.2f}"
+        f" {times[int(len(times) * 0.99)] * 1e3:8.2f} {path.stat().st_size / rows:8,.0f}"
+    )
+
+
+async def measure_all(folder: Path) -> None:
+    """Measure all kinds of batches in three sizes."""
+    print("kind          group  commits/s     rows/s   CPU µs   p50 ms   p99 ms  bytes/row")
+    for kind in (transitions, starts, changes):
+        for group in (1, 10, 100):
+            await measure(folder, kind, group)
+
+
+def main() -> None:
+    """Measure in a new folder of the disk that was named."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path, nargs="?", default=Path())
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
+        asyncio.run(measure_all(Path(folder).resolve()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,51 @@
+"""What one evaluation carries with it: the scope, the local variables and the steps left."""
+
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
+
+from ._errors import LimitReached
+from ._limits import CHARACTERS_PER_STEP, ELEMENTS_PER_STEP, MAX_STEPS
+from ._values import Value
+
+
+class Budget:
+    """The steps that are left to an evaluation, or to all of one template."""
+
+    __slots__ = ("left", "patterns")
+
+    def __init__(self) -> None:
+        """Start with all steps."""
+        self.left = MAX_STEPS
+        self.patterns: set[str] = set()
+
+    def spend(self, steps: int) -> None:
+        """Use up steps; too many are an error that no operator recovers from."""
+        self.left -= steps
+        if self.left < 0:
+            raise LimitReached(f"the evaluation takes more than {MAX_STEPS:,} steps")
+
+    def spend_text(self, length: int) -> None:
+        """Use up the steps for reading or writing that many characters."""
+        if length >= CHARACTERS_PER_STEP:
+            self.spend(length // CHARACTERS_PER_STEP)
+
+    def spend_elements(self, count: int) -> None:
+        """Use up the steps for copying that many elements."""
+        if count >= ELEMENTS_PER_STEP:
+            self.spend(count // ELEMENTS_PER_STEP)
+
+
+class Frame:
+    """One evaluation of one expression."""
+
+    __slots__ = ("budget", "locals", "scope")
+
+    def __init__(self, scope: Mapping[str, Value], slots: int, budget: Budget) -> None:
+        """Make room for the variables that macros bring in."""
+        self.scope = scope
+        self.locals: list[Value] = [None] * slots
+        self.budget = budget
+
+
+Evaluator: TypeAlias = Callable[[Frame], Value]
+"""A compiled part of an expression."""

@@ -1,0 +1,1 @@
+"""Branchline's server: makes happen what the engine decides."""

@@ -1,0 +1,156 @@
+"""Puts the server together, starts it, and takes it down in order."""
+
+from __future__ import annotations
+
+import asyncio
+from types import TracebackType
+from typing import Self
+
+import structlog
+
+from branchline.server.backlog import Backlog
+from branchline.server.catalog import Catalog
+from branchline.server.clock import Clock, SystemClock
+from branchline.server.dispatch import Dispatcher, TokenMaker
+from branchline.server.errors import ServiceError
+from branchline.server.executions import Executions
+from branchline.server.rpc import RpcServer
+from branchline.server.rpc.checks import Limits
+from branchline.server.rpc.executions import Executions as ExecutionsRpc
+from branchline.server.rpc.outcomes import OutcomeReader
+from branchline.server.rpc.tasks import Tasks as TasksRpc
+from branchline.server.rpc.workflows import Workflows as WorkflowsRpc
+from branchline.server.runtime import LiveExecutions, Loader, Runtime, Wake
+from branchline.server.runtime.live import Change
+from branchline.server.settings import Settings
+from branchline.server.storage import SqliteOptions, Store
+from branchline.server.subscriptions import Chunk, Subscriptions
+from branchline.server.timers import Timers
+from branchline.server.watchdog import Watchdog
+from branchline.server.workers import Workers
+
+log = structlog.get_logger(__name__)
+
+
+class App:
+    """A server: ``async with App(settings) as app`` serves until the context ends."""
+
+    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
+        self.settings = settings
+        self.port = 0
+        """The port that it serves at."""
+        self._clock = clock or SystemClock()
+        self._tasks: list[asyncio.Task[None]] = []
+        self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        """Done when a part of the server has ended that must not."""
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.stop()
+
+    async def start(self) -> None:
+        """Open the database, take up what was under way, and serve.
+
+        Raises ``CannotOpen`` and ``CannotListen``.
+        """
+        settings = self.settings
+        options = SqliteOptions(synchronous=settings.synchronous)
+        self._store = await Store.open(settings.database_url, sqlite=options)
+        try:
+            self._build()
+            await self._backlog.restore()
+            self.port = await self._rpc.start(settings.listen)
+        except BaseException:
+            await self._store.close()
+            raise
+        self._start_loops()
+        log.info("serving", address=settings.listen, port=self.port)
+
+    async def stop(self) -> None:
+        """Take in nothing more, finish what was taken in, end all streams, close the database."""
+        log.info("stopping")
+        await self._rpc.stop_serving()
+        self._workers.close()
+        self._subscriptions.close()
+        stopping = asyncio.create_task(self._rpc.stop(self.settings.shutdown_grace))
+        self._runtime.stop()
+        await asyncio.wait(self._tasks[:1])
+        await stopping
+        for task in self._tasks[1:]:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._store.close()
+        log.info("stopped")
+
+    def _build(self) -> None:
+        settings, clock = self.settings, self._clock
+        tokens = TokenMaker(self._store.database_id)
+        catalog = Catalog(self._store, clock)
+        lives = LiveExecutions(settings.cached_dormant, settings.cached_running)
+        dispatcher = Dispatcher(clock, tokens, settings.lease)
+        loader = Loader(self._store, catalog, lives)
+        self._subscriptions = Subscriptions()
+        self._runtime = Runtime(
+            self._store, loader, lives, dispatcher, clock, settings.max_inbox
+        )
+        self._timers = Timers(self._store, clock, self._wake)
+        self._watchdog = Watchdog(
+            dispatcher,
+            clock,
+            self._runtime.submit_urgent,
+            self._runtime.poke,
+            settings.max_deliveries,
+        )
+        self._backlog = Backlog(self._store, dispatcher, self._runtime.poke)
+        self._workers = Workers(dispatcher, self._runtime, self._subscriptions, clock)
+        self._runtime.on_stored.append(self._stored)
+        self._runtime.on_deleted.append(self._subscriptions.publish_deletion)
+        executions = Executions(self._store, catalog, self._runtime, self._subscriptions)
+        limits = Limits(settings.max_payload)
+        outcomes = OutcomeReader(self._workers, tokens, limits)
+        self._rpc = RpcServer(
+            WorkflowsRpc(catalog, settings.max_payload),
+            ExecutionsRpc(executions, dispatcher, limits),
+            TasksRpc(self._workers, outcomes),
+            settings.max_message,
+        )
+
+    def _start_loops(self) -> None:
+        loops = (self._runtime, self._timers, self._watchdog, self._backlog)
+        for loop in loops:
+            task = asyncio.create_task(loop.run(), name=type(loop).__name__)
+            task.add_done_callback(self._loop_ended)
+            self._tasks.append(task)
+
+    def _loop_ended(self, task: asyncio.Task[None]) -> None:
+        if task.cancelled() or task.exception() is None:
+            return
+        log.error("a part of the server failed", part=task.get_name(), exc_info=task.exception())
+        if not self.failed.done():
+            self.failed.set_result(None)
+
+    def _wake(self, execution_id: str) -> None:
+        try:
+            self._runtime.submit_urgent(
+                Wake(execution_id, lambda: self._timers.again(execution_id))
+            )
+        except ServiceError:
+            pass  # Going down: the due time is in the database for the next start.
+
+    def _stored(self, change: Change, time: int) -> None:
+        live = change.live
+        if live.wake_at is not None:
+            self._timers.schedule(live.wake_at, live.state.id)
+        if change.events:
+            first = live.state.sequence - len(change.events) + 1
+            chunk = Chunk(first, time, change.events)
+            closed = live.state.end is not None
+            self._subscriptions.publish(live.state.id, chunk, closed=closed)

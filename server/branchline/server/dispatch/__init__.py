@@ -1,0 +1,25 @@
+"""Tasks on their way to workers: what waits, who has room, who holds what (semantics 7)."""
+
+from branchline.server.dispatch.dispatcher import Assignment, Dispatcher
+from branchline.server.dispatch.limits import Limit
+from branchline.server.dispatch.outbox import Ack, CancellationReason, Delivery, WorkerOutbox
+from branchline.server.dispatch.payload import Offer, TaskKey, TaskPayload
+from branchline.server.dispatch.task import PendingTask, Worker
+from branchline.server.dispatch.token import TaskToken, TokenMaker
+
+__all__ = [
+    "Ack",
+    "Assignment",
+    "CancellationReason",
+    "Delivery",
+    "Dispatcher",
+    "Limit",
+    "Offer",
+    "PendingTask",
+    "TaskKey",
+    "TaskPayload",
+    "TaskToken",
+    "TokenMaker",
+    "Worker",
+    "WorkerOutbox",
+]

@@ -1,0 +1,109 @@
+"""Who gets which task: pure bookkeeping, no waiting.
+
+Ready tasks and workers with room meet per offer (queue and activity). Offers take turns and
+so do workers, so that neither a busy activity nor a fast worker starves the others.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from branchline.server.dispatch.payload import Offer
+from branchline.server.dispatch.task import PendingTask, Worker
+
+
+class ReadyTasks:
+    """Tasks that wait for a worker, the oldest of each offer first."""
+
+    def __init__(self) -> None:
+        self._by_offer: dict[Offer, deque[PendingTask]] = {}
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def add(self, task: PendingTask) -> None:
+        """Put a task behind the others of its offer."""
+        self._by_offer.setdefault(task.offer, deque()).append(task)
+        self._count += 1
+
+    def put_back(self, task: PendingTask) -> None:
+        """Put a task in front of the others of its offer."""
+        self._by_offer.setdefault(task.offer, deque()).appendleft(task)
+        self._count += 1
+
+    def offers(self) -> list[Offer]:
+        """The offers for which tasks wait."""
+        return list(self._by_offer)
+
+    def pop(self, offer: Offer) -> PendingTask | None:
+        """The oldest task of an offer, None when there is none."""
+        waiting = self._by_offer.get(offer)
+        while waiting:
+            task = waiting.popleft()
+            self._count -= 1
+            if not task.gone:
+                return task
+        self._by_offer.pop(offer, None)
+        return None
+
+
+class Roster:
+    """Workers with room, by what they offer; whoever was served goes to the end."""
+
+    def __init__(self) -> None:
+        self._by_offer: dict[Offer, dict[Worker, None]] = {}
+
+    def add(self, worker: Worker) -> None:
+        """Count on a worker that has room and a stream."""
+        for offer in worker.offers:
+            self._by_offer.setdefault(offer, {})[worker] = None
+
+    def remove(self, worker: Worker) -> None:
+        """No longer count on a worker."""
+        for offer in worker.offers:
+            workers = self._by_offer.get(offer)
+            if workers is not None:
+                workers.pop(worker, None)
+                if not workers:
+                    del self._by_offer[offer]
+
+    def take_room(self, offer: Offer) -> Worker | None:
+        """A worker for a task of an offer, with one place less; None when all are busy."""
+        workers = self._by_offer.get(offer)
+        if not workers:
+            return None
+        worker = next(iter(workers))
+        worker.room -= 1
+        if worker.room <= 0:
+            self.remove(worker)
+        else:
+            del workers[worker]
+            workers[worker] = None
+        return worker
+
+    def give_room(self, worker: Worker) -> None:
+        """One place more at a worker."""
+        worker.room += 1
+        if worker.room == 1 and worker.outbox is not None:
+            self.add(worker)
+
+
+def assign(ready: ReadyTasks, roster: Roster) -> list[tuple[PendingTask, Worker]]:
+    """Pairs of tasks and workers, until no task waits or no worker for one has room."""
+    pairs = []
+    offers = ready.offers()
+    while offers:
+        still_waiting = []
+        for offer in offers:
+            worker = roster.take_room(offer)
+            if worker is None:
+                continue
+            task = ready.pop(offer)
+            if task is None:
+                roster.give_room(worker)
+                continue
+            pairs.append((task, worker))
+            still_waiting.append(offer)
+        offers = still_waiting
+    return pairs

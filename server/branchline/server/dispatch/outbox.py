@@ -1,0 +1,98 @@
+"""What is to be sent on a worker's stream next."""
+
+from __future__ import annotations
+
+import asyncio
+from enum import Enum, auto
+from typing import NamedTuple
+
+from branchline.server.dispatch.payload import TaskPayload
+from branchline.server.errors import ServiceError
+
+
+class CancellationReason(Enum):
+    """Why a worker is told to stop a task."""
+
+    WITHDRAWN = auto()
+    TIMED_OUT = auto()
+    LEASE_LOST = auto()
+
+
+class Ack(NamedTuple):
+    """The answer to an outcome; without an error it is durable."""
+
+    token: str
+    error: ServiceError | None
+
+
+class Delivery(NamedTuple):
+    """A task as it goes to a worker."""
+
+    token: str
+    activity: str
+    payload: TaskPayload
+    number: int
+    """Which delivery of the attempt it is, from 1."""
+    deadline: int | None
+    """When the attempt is timed out, microseconds since the epoch."""
+    heartbeat_timeout: int | None
+    """Microseconds."""
+
+
+class WorkerOutbox:
+    """Deliveries, acknowledgements and cancellations for one worker.
+
+    Its size is bounded by what the worker itself has sent and may hold: nobody reads more of
+    a worker's messages while too many answers to it wait (``crowded``).
+    """
+
+    _MOST_ACKS = 5_000
+
+    def __init__(self) -> None:
+        self._deliveries: list[Delivery] = []
+        self._acks: list[Ack] = []
+        self._cancellations: list[tuple[str, CancellationReason]] = []
+        self.closed: ServiceError | None = None
+        self._filled = asyncio.Event()
+        self._emptied = asyncio.Event()
+
+    def deliver(self, delivery: Delivery) -> None:
+        """Send a task."""
+        self._deliveries.append(delivery)
+        self._filled.set()
+
+    def acknowledge(self, token: str, error: ServiceError | None) -> None:
+        """Answer an outcome."""
+        self._acks.append(Ack(token, error))
+        self._filled.set()
+
+    def cancel(self, token: str, reason: CancellationReason) -> None:
+        """Tell the worker to stop a task."""
+        self._cancellations.append((token, reason))
+        self._filled.set()
+
+    def close(self, error: ServiceError) -> None:
+        """End the stream with an error."""
+        self.closed = error
+        self._filled.set()
+        self._emptied.set()
+
+    async def wait(self) -> None:
+        """Wait until there is something to send, or the stream is to end."""
+        await self._filled.wait()
+        self._filled.clear()
+
+    async def uncrowded(self) -> None:
+        """Wait while the worker has too many answers to read."""
+        while len(self._acks) > self._MOST_ACKS and self.closed is None:
+            self._emptied.clear()
+            await self._emptied.wait()
+
+    def take(
+        self,
+    ) -> tuple[list[Delivery], list[Ack], list[tuple[str, CancellationReason]]]:
+        """Everything that waits; it is the caller's now."""
+        taken = self._deliveries, self._acks, self._cancellations
+        self._deliveries, self._acks, self._cancellations = [], [], []
+        self._emptied.set()
+        return taken

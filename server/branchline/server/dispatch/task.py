@@ -1,0 +1,118 @@
+"""Tasks without an outcome, and the workers that may hold them."""
+
+from __future__ import annotations
+
+from branchline.engine.events import TaskScheduled
+from branchline.server.dispatch.outbox import WorkerOutbox
+from branchline.server.dispatch.payload import Offer, TaskKey, TaskPayload
+
+
+class Worker:
+    """A worker process, for as long as it is connected or holds a task."""
+
+    def __init__(self, worker_id: str, now: float) -> None:
+        self.id = worker_id
+        self.offers: tuple[Offer, ...] = ()
+        self.room = 0
+        """How many more tasks it can take."""
+        self.held: dict[TaskKey, PendingTask] = {}
+        self.outbox: WorkerOutbox | None = None
+        """None while it has no stream."""
+        self.last_seen = now
+        """Monotonic seconds."""
+
+
+class PendingTask:
+    """A task without an outcome. Time limits are microseconds, moments monotonic seconds."""
+
+    __slots__ = (
+        "activity",
+        "attempt_deadline",
+        "delivery",
+        "expires",
+        "gone",
+        "heartbeat_timeout",
+        "key",
+        "last_heartbeat",
+        "losses",
+        "payload",
+        "place_freed",
+        "queue",
+        "reported",
+        "schedule_deadline",
+        "schedule_timeout",
+        "started_at",
+        "timeout",
+        "worker",
+    )
+
+    def __init__(
+        self,
+        key: TaskKey,
+        offer: Offer,
+        payload: TaskPayload,
+        *,
+        timeout: int | None = None,
+        heartbeat_timeout: int | None = None,
+        schedule_timeout: int | None = None,
+    ) -> None:
+        self.key = key
+        self.queue, self.activity = offer
+        self.payload = payload
+        self.timeout = timeout
+        self.heartbeat_timeout = heartbeat_timeout
+        self.schedule_timeout = schedule_timeout
+        self.delivery = 0
+        self.losses = 0
+        """How many leases have ended without an outcome."""
+        self.worker: Worker | None = None
+        self.started_at: int | None = None
+        """When it was first delivered, microseconds since the epoch."""
+        self.reported = False
+        """Whether an outcome has come in and is about to be stored."""
+        self.place_freed = False
+        """Whether its worker has room for another in its place."""
+        self.gone = False
+        """Whether it has ended; queues drop it when they meet it."""
+        self.schedule_deadline: float | None = None
+        self.attempt_deadline: float | None = None
+        self.last_heartbeat = 0.0
+        self.expires: float | None = None
+        """When the lease of a worker without a stream ends."""
+
+    @property
+    def offer(self) -> Offer:
+        """What a worker must offer to take it."""
+        return self.queue, self.activity
+
+    @property
+    def deadline(self) -> int | None:
+        """When the attempt is timed out, microseconds since the epoch."""
+        if self.timeout is None or self.started_at is None:
+            return None
+        return self.started_at + self.timeout
+
+    @classmethod
+    def scheduled(
+        cls, key: int, execution: tuple[str, str, int], step: str, event: TaskScheduled
+    ) -> PendingTask:
+        """The task of an event; ``execution`` is its id, workflow and version."""
+        execution_id, workflow, version = execution
+        payload = TaskPayload(
+            execution_id=execution_id,
+            workflow=workflow,
+            version=version,
+            branch=event.branch,
+            step=step,
+            attempt=event.attempt,
+            parameters=event.parameters,
+            item=event.item,
+        )
+        return cls(
+            TaskKey(key, event.task),
+            (event.queue, event.activity),
+            payload,
+            timeout=event.timeout,
+            heartbeat_timeout=event.heartbeat_timeout,
+            schedule_timeout=event.schedule_timeout,
+        )

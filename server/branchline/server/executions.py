@@ -1,0 +1,131 @@
+"""Executions as callers see them: starting, acting, looking, waiting, watching."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import NamedTuple, TypeVar
+
+from branchline.engine import AnyCommand
+from branchline.engine.inputs import InvalidInputs, bind_inputs
+from branchline.engine.values import Variables
+from branchline.server.catalog import Catalog
+from branchline.server.errors import Reason, ServiceError, Violation, execution_not_found
+from branchline.server.reading import guarded
+from branchline.server.histories import numbered_events
+from branchline.server.runtime import Command, Delete, Live, Runtime, Start, Started, View
+from branchline.server.statuses import is_closed
+from branchline.server.storage import ExecutionFilter, ExecutionRow, Store
+from branchline.server.subscriptions import Subscriptions
+from branchline.server.watching import News, NumberedEvent, follow
+
+T = TypeVar("T")
+
+_ROWS_A_READ = 200
+
+
+class StartOrder(NamedTuple):
+    """What a caller wants started."""
+
+    workflow: str
+    version: int
+    execution_id: str
+    request_id: str
+    inputs: Variables
+
+
+class Executions:
+    """Everything that may be asked of executions. All methods raise ``ServiceError``."""
+
+    def __init__(
+        self, store: Store, catalog: Catalog, runtime: Runtime, subscriptions: Subscriptions
+    ) -> None:
+        self._store = store
+        self._catalog = catalog
+        self._runtime = runtime
+        self._subscriptions = subscriptions
+
+    async def start(self, order: StartOrder) -> Started:
+        """Start an execution (semantics 4.1-4.3)."""
+        plan = self._catalog.known_plan(order.workflow, order.version)
+        if plan is None:
+            plan = await self._catalog.plan(order.workflow, order.version)
+        try:
+            inputs = bind_inputs(plan.workflow, order.inputs)
+        except InvalidInputs as error:
+            raise _invalid_inputs(error) from error
+        request = Start(plan, inputs, order.execution_id, order.request_id)
+        self._runtime.submit(request)
+        return await request.reply.future
+
+    async def command(self, execution_id: str, command: AnyCommand) -> None:
+        """Have a command decided and stored."""
+        request = Command(execution_id, command)
+        self._runtime.submit(request)
+        await request.reply.future
+
+    async def delete(self, execution_id: str) -> None:
+        """Remove a closed execution (semantics 4.10)."""
+        request = Delete(execution_id)
+        self._runtime.submit(request)
+        await request.reply.future
+
+    async def view(self, execution_id: str, look: Callable[[Live], T]) -> T:
+        """What somebody sees of an execution's state as it is stored."""
+        request = View(execution_id, look)
+        self._runtime.submit_urgent(request)
+        return await request.reply.future
+
+    async def row(self, execution_id: str) -> ExecutionRow:
+        """An execution's row."""
+        rows = await guarded(self._store.executions_by_id([execution_id]))
+        if not rows:
+            raise execution_not_found(execution_id)
+        return rows[0]
+
+    async def wait_for_close(self, execution_id: str, seconds: float) -> ExecutionRow:
+        """An execution's row once it has closed, or when the time is over."""
+        with self._subscriptions.closing(execution_id) as closed:
+            row = await self.row(execution_id)
+            if is_closed(row.status):
+                return row
+            await asyncio.wait([closed], timeout=seconds)
+            if closed.done():
+                closed.result()
+        return await self.row(execution_id)
+
+    async def list(
+        self, wanted: ExecutionFilter, before_key: int | None, limit: int
+    ) -> list[ExecutionRow]:
+        """Executions, the newest first (semantics 12.5)."""
+        return await guarded(
+            self._store.list_executions(wanted, before_key=before_key, limit=limit)
+        )
+
+    async def events(self, execution_id: str, after: int, limit: int) -> list[NumberedEvent]:
+        """At most so many stored events after a number."""
+        row = await self.row(execution_id)
+        events: list[NumberedEvent] = []
+        while len(events) < limit:
+            more = await self._stored(row.key, after)
+            if not more:
+                break
+            events += more
+            after = more[-1][0]
+        return events[:limit]
+
+    async def watch(self, execution_id: str, after: int) -> AsyncIterator[News]:
+        """What happens after a number, stored events first, until it has closed (12.2)."""
+        with self._subscriptions.watch(execution_id) as watcher:
+            row = await self.row(execution_id)
+            async for news in follow(row.key, after, watcher, self._stored):
+                yield news
+
+    async def _stored(self, key: int, after: int) -> list[NumberedEvent]:
+        rows = await guarded(self._store.history(key, after, _ROWS_A_READ))
+        return [entry for entry in numbered_events(rows) if entry[0] > after]
+
+
+def _invalid_inputs(error: InvalidInputs) -> ServiceError:
+    violations = [Violation(f"inputs.{p.name}", p.message) for p in error.problems]
+    return ServiceError(Reason.INVALID_INPUTS, str(error), violations=violations)

@@ -1,0 +1,90 @@
+"""Executions as messages: the basic view from their row, the full one from their state."""
+
+from __future__ import annotations
+
+import msgspec
+
+from branchline.engine import Branch, Status
+from branchline.engine.events import Failure
+from branchline.engine.values import encode_text
+from branchline.server.dispatch import Dispatcher
+from branchline.server.rpc.checks import timestamp
+from branchline.server.rpc.events import failure_message, object_text
+from branchline.server.runtime import Live
+from branchline.server.statuses import is_closed, status_number
+from branchline.server.storage import ExecutionRow
+from branchline.server.suspension import Suspension, suspension_of, waiting_tasks
+from branchline.engine.values import encode_text
+from branchline.v1 import execution_pb2 as pb
+
+_decode_failure = msgspec.json.Decoder(Failure).decode
+
+
+def row_message(row: ExecutionRow) -> pb.Execution:
+    """The basic view."""
+    return pb.Execution(
+        id=row.id,
+        workflow=row.workflow,
+        version=row.version,
+        status=pb.ExecutionStatus.Name(row.status),
+        start_time=timestamp(row.start_time),
+        close_time=timestamp(row.close_time),
+        outputs_json=row.outputs or "",
+        error=failure_message(_decode_failure(row.error)) if row.error else None,
+    )
+
+
+def live_message(live: Live, dispatcher: Dispatcher) -> pb.Execution:
+    """The full view."""
+    state = live.state
+    completed = state.end is Status.COMPLETED
+    waiting = waiting_tasks(live.key, state, live.plan, dispatcher)
+    return pb.Execution(
+        id=state.id,
+        workflow=state.workflow,
+        version=state.version,
+        status=pb.ExecutionStatus.Name(status_number(state.status)),
+        start_time=timestamp(state.start_time),
+        close_time=timestamp(state.close_time),
+        inputs_json=encode_text(state.inputs),
+        outputs_json=encode_text(state.outputs) if completed else "",
+        error=failure_message(state.error) if state.error else None,
+        last_sequence=state.sequence,
+        branches=[_branch_message(branch) for branch in state.branches.values()],
+        suspension=_suspension_message(suspension_of(state)),
+        waiting_tasks=[
+            pb.WaitingTask(activity=activity, task_queue=queue) for activity, queue in waiting
+        ],
+    )
+
+
+def _branch_message(branch: Branch) -> pb.Branch:
+    return pb.Branch(
+        id=branch.id,
+        name=branch.name,
+        parent=branch.parent,
+        status=pb.BranchStatus.Value(f"BRANCH_STATUS_{branch.status}"),
+        step=branch.step,
+        state_json=encode_text(branch.variables),
+        error=failure_message(branch.error) if branch.error else None,
+    )
+
+
+def _suspension_message(suspension: Suspension | None) -> pb.Suspension | None:
+    if suspension is None:
+        return None
+    return pb.Suspension(
+        reason=pb.SuspensionReason.Name(suspension.reason.value),
+        topics=suspension.topics,
+        wake_time=timestamp(suspension.wake_time),
+        branches=[
+            pb.DormantBranch(
+                branch=item.branch,
+                step=item.step,
+                reason=pb.SuspensionReason.Name(item.reason.value),
+                topic=item.topic,
+                wake_time=timestamp(item.wake_time),
+            )
+            for item in suspension.branches
+        ],
+    )

@@ -1,0 +1,170 @@
+"""ExecutionService."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from functools import partial
+
+from branchline.engine import Cancel, Signal
+from branchline.server.dispatch import Dispatcher
+from branchline.server.errors import ServiceError, invalid_field
+from branchline.server.executions import Executions as ExecutionOperations
+from branchline.server.executions import StartOrder
+from branchline.server.rpc.calls import Context, streaming, unary
+from branchline.server.rpc.checks import Limits, new_id, not_negative, required, short, span
+from branchline.server.rpc.events import event_message, progress_message
+from branchline.server.rpc.execution_messages import live_message, row_message
+from branchline.server.rpc.filters import filter_of, list_name
+from branchline.server.rpc.pages import page_size, read_token, write_token
+from branchline.server.rpc.status import start_error
+from branchline.server.watching import NumberedEvent
+from branchline.v1 import event_pb2, execution_pb2
+from branchline.v1 import execution_service_pb2 as pb
+from branchline.v1.execution_service_pb2_grpc import ExecutionServiceServicer
+
+_MOST_STARTS = 1_000
+_LONGEST_WAIT = 60.0
+_DEFAULT_EVENTS = 1_000
+_MOST_EVENTS = 10_000
+_EVENTS_A_MESSAGE = 500
+_ID = "execution_id"
+
+
+class Executions(ExecutionServiceServicer):
+    """Starts executions, acts on them and tells how they stand."""
+
+    def __init__(
+        self, executions: ExecutionOperations, dispatcher: Dispatcher, limits: Limits
+    ) -> None:
+        self._executions = executions
+        self._dispatcher = dispatcher
+        self._limits = limits
+
+    @unary
+    async def StartExecution(
+        self, request: pb.StartExecutionRequest, context: Context
+    ) -> pb.StartExecutionResponse:
+        return await self._start(request)
+
+    @unary
+    async def StartExecutions(
+        self, request: pb.StartExecutionsRequest, context: Context
+    ) -> pb.StartExecutionsResponse:
+        if len(request.requests) > _MOST_STARTS:
+            raise invalid_field(
+                "requests", f"may hold at most {_MOST_STARTS} starts, not {len(request.requests)}"
+            )
+        results = await asyncio.gather(*map(self._start_one, request.requests))
+        return pb.StartExecutionsResponse(results=results)
+
+    @unary
+    async def GetExecution(
+        self, request: pb.GetExecutionRequest, context: Context
+    ) -> pb.GetExecutionResponse:
+        execution_id = required(_ID, request.execution_id)
+        row = None
+        if request.HasField("wait"):
+            seconds = span("wait", request.wait, _LONGEST_WAIT)
+            row = await self._executions.wait_for_close(execution_id, seconds)
+        if request.view == execution_pb2.EXECUTION_VIEW_FULL:
+            look = partial(live_message, dispatcher=self._dispatcher)
+            execution = await self._executions.view(execution_id, look)
+        else:
+            execution = row_message(row or await self._executions.row(execution_id))
+        return pb.GetExecutionResponse(execution=execution)
+
+    @unary
+    async def ListExecutions(
+        self, request: pb.ListExecutionsRequest, context: Context
+    ) -> pb.ListExecutionsResponse:
+        size = page_size(request.page_size)
+        name = list_name(request.filter)
+        position = read_token(name, request.page_token)
+        rows = await self._executions.list(
+            filter_of(request.filter), int(position) if position else None, size + 1
+        )
+        more = len(rows) > size
+        return pb.ListExecutionsResponse(
+            executions=[row_message(row) for row in rows[:size]],
+            next_page_token=write_token(name, str(rows[size - 1].key)) if more else "",
+        )
+
+    @unary
+    async def SignalExecution(
+        self, request: pb.SignalExecutionRequest, context: Context
+    ) -> pb.SignalExecutionResponse:
+        signal = Signal(
+            topic=required("topic", request.topic),
+            payload=self._limits.document("payload_json", request.payload_json),
+            signal_id=short("signal_id", request.signal_id, 200),
+        )
+        await self._executions.command(required(_ID, request.execution_id), signal)
+        return pb.SignalExecutionResponse()
+
+    @unary
+    async def CancelExecution(
+        self, request: pb.CancelExecutionRequest, context: Context
+    ) -> pb.CancelExecutionResponse:
+        cancel = Cancel(reason=short("reason", request.reason, 1_000))
+        await self._executions.command(required(_ID, request.execution_id), cancel)
+        return pb.CancelExecutionResponse()
+
+    @unary
+    async def DeleteExecution(
+        self, request: pb.DeleteExecutionRequest, context: Context
+    ) -> pb.DeleteExecutionResponse:
+        await self._executions.delete(required(_ID, request.execution_id))
+        return pb.DeleteExecutionResponse()
+
+    @unary
+    async def ListEvents(
+        self, request: pb.ListEventsRequest, context: Context
+    ) -> pb.ListEventsResponse:
+        execution_id = required(_ID, request.execution_id)
+        after = not_negative("after_sequence", request.after_sequence)
+        size = not_negative("page_size", request.page_size) or _DEFAULT_EVENTS
+        limit = min(size, _MOST_EVENTS)
+        events = await self._executions.events(execution_id, after, limit + 1)
+        more = len(events) > limit
+        return pb.ListEventsResponse(
+            events=_messages(events[:limit]),
+            next_after_sequence=events[limit - 1][0] if more else 0,
+        )
+
+    @streaming
+    async def WatchExecution(
+        self, request: pb.WatchExecutionRequest, context: Context
+    ) -> AsyncIterator[pb.WatchExecutionResponse]:
+        execution_id = required(_ID, request.execution_id)
+        after = not_negative("after_sequence", request.after_sequence)
+        async for news in self._executions.watch(execution_id, after):
+            for begin in range(0, len(news.events), _EVENTS_A_MESSAGE):
+                events = _messages(news.events[begin : begin + _EVENTS_A_MESSAGE])
+                yield pb.WatchExecutionResponse(events=events)
+            if news.progress:
+                progress = [progress_message(note) for note in news.progress]
+                yield pb.WatchExecutionResponse(progress=progress)
+
+    async def _start(self, request: pb.StartExecutionRequest) -> pb.StartExecutionResponse:
+        order = StartOrder(
+            workflow=required("workflow", request.workflow),
+            version=not_negative("version", request.version),
+            execution_id=new_id("id", request.id),
+            request_id=short("request_id", request.request_id, 200),
+            inputs=self._limits.object("inputs_json", request.inputs_json),
+        )
+        started = await self._executions.start(order)
+        return pb.StartExecutionResponse(
+            execution_id=started.execution_id, version=started.version, started=started.created
+        )
+
+    async def _start_one(self, request: pb.StartExecutionRequest) -> pb.StartResult:
+        try:
+            return pb.StartResult(started=await self._start(request))
+        except ServiceError as error:
+            return pb.StartResult(error=start_error(error))
+
+
+def _messages(events: list[NumberedEvent]) -> list[event_pb2.Event]:
+    return [event_message(*entry) for entry in events]

@@ -1,0 +1,40 @@
+"""Filters of executions."""
+
+from __future__ import annotations
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from branchline.server.errors import invalid_field
+from branchline.server.statuses import ALL_STATUSES
+from branchline.server.storage import ExecutionFilter
+from branchline.v1 import execution_pb2
+from branchline.v1 import execution_service_pb2 as pb
+
+
+def filter_of(message: pb.ExecutionFilter) -> ExecutionFilter:
+    """The filter of a request. Raises ``ServiceError`` for an unknown status."""
+    for status in message.statuses:
+        if status not in ALL_STATUSES:
+            known = ", ".join(
+                execution_pb2.ExecutionStatus.Name(number).removeprefix("EXECUTION_STATUS_")
+                for number in ALL_STATUSES
+            )
+            raise invalid_field("filter.statuses", f"has no status {status}; known are {known}")
+    after = _micros(message.started_after) if message.HasField("started_after") else None
+    before = _micros(message.started_before) if message.HasField("started_before") else None
+    return ExecutionFilter(
+        statuses=tuple(message.statuses) or ALL_STATUSES,
+        workflow=message.workflow or None,
+        # The store takes the first microsecond that counts; "after" excludes its own.
+        started_after=None if after is None else after + 1,
+        started_before=before,
+    )
+
+
+def list_name(message: pb.ExecutionFilter) -> str:
+    """Names the list that a filter makes, for its page tokens."""
+    return f"executions {message.SerializeToString(deterministic=True)!r}"
+
+
+def _micros(time: Timestamp) -> int:
+    return time.seconds * 1_000_000 + time.nanos // 1_000

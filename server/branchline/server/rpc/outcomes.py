@@ -1,0 +1,80 @@
+"""Reads what workers report: each report is judged by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from branchline.engine import CompleteTask, FailTask
+from branchline.engine.events import Failure
+from branchline.server.dispatch import CancellationReason, TaskToken, TokenMaker
+from branchline.server.errors import ServiceError, invalid_field
+from branchline.server.rpc.checks import Limits
+from branchline.server.runtime import ReportOutcome
+from branchline.server.workers import Workers
+from branchline.v1 import execution_pb2
+from branchline.v1 import task_pb2 as pb
+
+_DEFAULT_TYPE = "activity_failed"
+_MOST_MESSAGE = 10_000
+"""How many characters of an error's message are kept."""
+
+Answer = Callable[[ServiceError | None], None]
+Stop = tuple[str, CancellationReason]
+
+
+class OutcomeReader:
+    """Hands outcomes and signs of life on to the server."""
+
+    def __init__(self, workers: Workers, tokens: TokenMaker, limits: Limits) -> None:
+        self._workers = workers
+        self._tokens = tokens
+        self._limits = limits
+
+    def tokens(self, texts: Iterable[str]) -> list[TaskToken]:
+        """The tokens of texts. Raises ``ServiceError``."""
+        return [self._tokens.read(text) for text in texts]
+
+    def report(self, outcome: pb.TaskOutcome, answer: Answer) -> None:
+        """Hand an outcome on; the answer comes when it is durable, or is refused."""
+        try:
+            token = self._tokens.read(outcome.token)
+            command = self._command(token.task, outcome)
+            self._workers.report(ReportOutcome(token, command, answer))
+        except ServiceError as error:
+            answer(error)
+
+    def heartbeat(self, heartbeat: pb.TaskHeartbeat) -> Stop | None:
+        """Take a sign of life; the task is to be stopped when its lease has ended."""
+        try:
+            token = self._tokens.read(heartbeat.token)
+            data = self._limits.document("data_json", heartbeat.data_json)
+        except ServiceError:
+            return heartbeat.token, CancellationReason.LEASE_LOST
+        if self._workers.heartbeat(token, heartbeat.message[:_MOST_MESSAGE], data):
+            return None
+        return heartbeat.token, CancellationReason.LEASE_LOST
+
+    def _command(
+        self, task: int, outcome: pb.TaskOutcome
+    ) -> CompleteTask | FailTask | None:
+        kind = outcome.WhichOneof("outcome")
+        if kind == "completed":
+            result = outcome.completed
+            return CompleteTask(
+                task=task,
+                result=self._limits.document("result_json", result.result_json),
+                set=self._limits.object("set_json", result.set_json),
+                remove=tuple(result.remove),
+            )
+        if kind == "failed":
+            return FailTask(task=task, error=self._failure(outcome.failed))
+        if kind == "released":
+            return None
+        raise invalid_field("outcome", "must be completed, failed or released")
+
+    def _failure(self, failure: execution_pb2.Failure) -> Failure:
+        return Failure(
+            failure.type[:1_000] or _DEFAULT_TYPE,
+            failure.message[:_MOST_MESSAGE],
+            self._limits.document("details_json", failure.details_json),
+        )

@@ -1,0 +1,30 @@
+"""One loop that decides and stores: commands in, durable events out."""
+
+from branchline.server.runtime.live import Live, LiveExecutions
+from branchline.server.runtime.loading import Loader
+from branchline.server.runtime.requests import (
+    Command,
+    Delete,
+    FailLeasedTask,
+    ReportOutcome,
+    Start,
+    Started,
+    View,
+    Wake,
+)
+from branchline.server.runtime.runtime import Runtime
+
+__all__ = [
+    "Command",
+    "Delete",
+    "FailLeasedTask",
+    "Live",
+    "LiveExecutions",
+    "Loader",
+    "ReportOutcome",
+    "Runtime",
+    "Start",
+    "Started",
+    "View",
+    "Wake",
+]

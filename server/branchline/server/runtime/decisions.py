@@ -1,0 +1,201 @@
+"""How each kind of request is decided within a turn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from branchline.engine import (
+    AnyCommand,
+    ExecutionClosed,
+    Refused,
+    TaskGone,
+    decide,
+    refuse_closed,
+    start,
+)
+from branchline.engine import Wake as WakeCommand
+from branchline.server.dispatch import Dispatcher, PendingTask
+from branchline.server.errors import Reason, ServiceError, execution_not_found
+from branchline.server.ids import KeyMaker, execution_id
+from branchline.server.runtime.live import Live, LiveExecutions
+from branchline.server.runtime.loading import Loaded
+from branchline.server.runtime.requests import (
+    AnyRequest,
+    Command,
+    Delete,
+    FailLeasedTask,
+    ReportOutcome,
+    Start,
+    Started,
+    View,
+    Wake,
+)
+from branchline.server.runtime.turn import Turn
+from branchline.server.statuses import is_closed, status_of
+
+
+class Decisions:
+    """Turns requests into decided events of a turn, and into answers for after the commit."""
+
+    def __init__(
+        self,
+        lives: LiveExecutions,
+        dispatcher: Dispatcher,
+        keys: KeyMaker,
+        chance: Callable[[], float],
+    ) -> None:
+        self._lives = lives
+        self._dispatcher = dispatcher
+        self._keys = keys
+        self._chance = chance
+
+    def take(self, turn: Turn, request: AnyRequest, loaded: Loaded) -> None:
+        """Decide on a request."""
+        match request:
+            case ReportOutcome():
+                self._report(turn, request)
+            case Start():
+                self._start(turn, request, loaded)
+            case Command():
+                self._command(turn, request, loaded)
+            case View():
+                self._view(request, loaded)
+            case Wake():
+                self._wake(turn, request)
+            case FailLeasedTask():
+                self._fail_task(turn, request)
+            case Delete():
+                self._delete(turn, request, loaded)
+
+    def _decide(self, turn: Turn, live: Live, command: AnyCommand) -> None:
+        events = decide(live.plan, live.state, command, turn.now, self._chance())
+        if events:
+            turn.record(live, events)
+
+    def _start(self, turn: Turn, request: Start, loaded: Loaded) -> None:
+        existing = self._existing(turn, request, loaded)
+        if existing is not None:
+            turn.on_stored.append(partial(self._answer_repeated, request, existing))
+            turn.on_lost.append(request.reply.fail)
+            return
+        key = self._keys.make(turn.now)
+        new_id = request.execution_id or execution_id(key)
+        state, events = start(request.plan, new_id, request.inputs, turn.now)
+        live = Live(key, request.plan, state)
+        change = turn.change(live)
+        change.started, change.request_id = True, request.request_id
+        turn.record(live, events)
+        self._lives.add(live)
+        turn.started[new_id] = change
+        if request.request_id:
+            turn.requests[state.workflow, request.request_id] = change
+        turn.on_stored.append(
+            partial(request.reply.succeed, Started(new_id, state.version, created=True))
+        )
+        turn.on_lost.append(request.reply.fail)
+
+    def _existing(
+        self, turn: Turn, request: Start, loaded: Loaded
+    ) -> tuple[str, int, bool] | None:
+        """The execution in the way of a start: its id, version, and if the start is its own."""
+        workflow = request.plan.workflow.name
+        same = turn.requests.get((workflow, request.request_id))
+        if same is not None:
+            return same.live.state.id, same.live.state.version, True
+        other = turn.started.get(request.execution_id)
+        if other is not None:
+            return request.execution_id, other.live.state.version, False
+        row = loaded.requests.get((workflow, request.request_id))
+        if row is not None:
+            return row.id, row.version, True
+        row = loaded.rows.get(request.execution_id)
+        return None if row is None else (row.id, row.version, False)
+
+    @staticmethod
+    def _answer_repeated(request: Start, existing: tuple[str, int, bool]) -> None:
+        found, version, own = existing
+        if own:
+            request.reply.succeed(Started(found, version, created=False))
+            return
+        message = f'the execution id "{found}" is in use; choose another'
+        request.reply.fail(ServiceError(Reason.EXECUTION_EXISTS, message))
+
+    def _command(self, turn: Turn, request: Command, loaded: Loaded) -> None:
+        live = self._lives.by_id(request.execution_id)
+        try:
+            if live is not None:
+                self._decide(turn, live, request.command)
+            else:
+                row = loaded.rows.get(request.execution_id)
+                if row is None:
+                    raise execution_not_found(request.execution_id)
+                refuse_closed(status_of(row.status), request.command)
+        except ExecutionClosed as error:
+            request.reply.fail(ServiceError(Reason.EXECUTION_CLOSED, str(error)))
+        except ServiceError as error:
+            request.reply.fail(error)
+        else:
+            turn.on_stored.append(partial(request.reply.succeed, None))
+            turn.on_lost.append(request.reply.fail)
+
+    def _view(self, request: View[object], loaded: Loaded) -> None:
+        live = self._lives.by_id(request.execution_id) or loaded.closed.get(request.execution_id)
+        if live is None:
+            request.reply.fail(execution_not_found(request.execution_id))
+        else:
+            request.reply.succeed(request.look(live))
+
+    def _wake(self, turn: Turn, request: Wake) -> None:
+        live = self._lives.by_id(request.execution_id)
+        if live is not None:
+            self._decide(turn, live, WakeCommand())
+            turn.on_lost.append(lambda _: request.lost())
+
+    def _report(self, turn: Turn, request: ReportOutcome) -> None:
+        try:
+            task = self._dispatcher.report(request.token)
+            if request.command is None:
+                self._dispatcher.release(task)
+            else:
+                self._end_task(turn, task, request.command)
+        except ServiceError as error:
+            request.answer(error)
+        else:
+            turn.on_stored.append(partial(request.answer, None))
+            turn.on_lost.append(request.answer)
+
+    def _end_task(self, turn: Turn, task: PendingTask, command: AnyCommand) -> None:
+        live = self._lives.by_key(task.key.execution_key)
+        try:
+            if live is None:
+                raise TaskGone
+            self._decide(turn, live, command)
+        except Refused as error:
+            message = "the execution does not want the task's outcome any more"
+            raise ServiceError(Reason.LEASE_LOST, message) from error
+        turn.on_lost.append(lambda _: self._dispatcher.unreport(task))
+
+    def _fail_task(self, turn: Turn, request: FailLeasedTask) -> None:
+        live = self._lives.by_key(request.task.key.execution_key)
+        if live is None or request.task.gone or request.task.reported:
+            return
+        try:
+            self._decide(turn, live, request.command)
+        except Refused:
+            return
+        turn.mark_timed_out(request.task.key)
+        turn.on_lost.append(lambda _: request.lost())
+
+    @staticmethod
+    def _delete(turn: Turn, request: Delete, loaded: Loaded) -> None:
+        row = loaded.rows.get(request.execution_id)
+        if row is not None and is_closed(row.status):
+            turn.deleted[row.id] = row.key
+            turn.on_stored.append(partial(request.reply.succeed, None))
+            turn.on_lost.append(request.reply.fail)
+        elif row is None:
+            request.reply.fail(execution_not_found(request.execution_id))
+        else:
+            message = f'the execution "{row.id}" is still live; cancel it first'
+            request.reply.fail(ServiceError(Reason.EXECUTION_LIVE, message))

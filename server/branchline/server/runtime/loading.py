@@ -1,0 +1,110 @@
+"""Brings the executions that a turn needs into memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from branchline.server.catalog import Catalog
+from branchline.server.histories import rebuild
+from branchline.server.runtime.live import Live, LiveExecutions
+from branchline.server.runtime.requests import (
+    AnyRequest,
+    FailLeasedTask,
+    ReportOutcome,
+    Start,
+    View,
+)
+from branchline.server.statuses import is_closed
+from branchline.server.storage import ExecutionRow, Store
+
+
+class Loaded:
+    """What was read for one turn, beside the executions in memory."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, ExecutionRow] = {}
+        """Executions by id, those that were asked for and not in memory."""
+        self.requests: dict[tuple[str, str], ExecutionRow] = {}
+        """Executions by workflow and request id."""
+        self.closed: dict[str, Live] = {}
+        """Closed executions that somebody wants to look at; they are not kept."""
+
+
+class Loader:
+    """Reads executions, many at once."""
+
+    def __init__(self, store: Store, catalog: Catalog, lives: LiveExecutions) -> None:
+        self._store = store
+        self._catalog = catalog
+        self._lives = lives
+
+    async def load(self, requests: Sequence[AnyRequest]) -> Loaded:
+        """Bring what the requests are about into memory, as far as it exists."""
+        loaded = Loaded()
+        await self._find_starts(requests, loaded)
+        rows = await self._find(requests)
+        if not rows:
+            return loaded
+        loaded.rows.update((row.id, row) for row in rows)
+        viewed = {request.execution_id for request in requests if isinstance(request, View)}
+        wanted = [row for row in rows if not is_closed(row.status) or row.id in viewed]
+        for live in await self._rebuild(wanted):
+            if live.state.end is None:
+                self._lives.add(live)
+            else:
+                loaded.closed[live.state.id] = live
+        return loaded
+
+    async def _find_starts(self, requests: Iterable[AnyRequest], loaded: Loaded) -> None:
+        starts = [request for request in requests if isinstance(request, Start)]
+        ids = [start.execution_id for start in starts if start.execution_id]
+        asked = [(s.plan.workflow.name, s.request_id) for s in starts if s.request_id]
+        if ids:
+            rows = await self._store.executions_by_id(ids)
+            loaded.rows.update((row.id, row) for row in rows)
+        if asked:
+            for row in await self._store.executions_by_request(asked):
+                loaded.requests[row.workflow, row.request_id or ""] = row
+
+    async def _find(self, requests: Iterable[AnyRequest]) -> list[ExecutionRow]:
+        ids, keys = set(), set()
+        for request in requests:
+            if isinstance(request, ReportOutcome | FailLeasedTask):
+                key = _execution_key(request)
+                if self._lives.by_key(key) is None:
+                    keys.add(key)
+            elif not isinstance(request, Start):
+                if self._lives.by_id(request.execution_id) is None:
+                    ids.add(request.execution_id)
+        rows = []
+        if ids:
+            rows += await self._store.executions_by_id(list(ids))
+        if keys:
+            known = {row.key for row in rows}
+            found = await self._store.executions_by_key(list(keys))
+            rows += [row for row in found if row.key not in known]
+        return rows
+
+    async def _rebuild(self, rows: Sequence[ExecutionRow]) -> list[Live]:
+        if not rows:
+            return []
+        keys = [row.key for row in rows]
+        snapshots = await self._store.snapshots(keys)
+        after = {key: snapshot.sequence for key, snapshot in snapshots.items()}
+        histories = await self._store.histories(keys, after)
+        lives = []
+        for row in rows:
+            plan = await self._catalog.plan(row.workflow, row.version)
+            history = histories.get(row.key, [])
+            live = Live(row.key, plan, rebuild(row.id, snapshots.get(row.key), history))
+            live.fresh_bytes = sum(len(entry.events) for entry in history)
+            if row.key in snapshots:
+                live.snapshot_bytes = len(snapshots[row.key].state)
+            lives.append(live)
+        return lives
+
+
+def _execution_key(request: ReportOutcome | FailLeasedTask) -> int:
+    if isinstance(request, ReportOutcome):
+        return request.token.execution_key
+    return request.task.key.execution_key

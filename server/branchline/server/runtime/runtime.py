@@ -1,0 +1,182 @@
+"""The runtime: drain, load, decide, commit, tell; and again.
+
+While a commit is under way the next turn fills up, so that one fsync serves one command when
+it is quiet and hundreds when it is busy. Whatever is told to anybody is stored before.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import deque
+from collections.abc import Callable
+
+import structlog
+
+from branchline.server.clock import Clock
+from branchline.server.dispatch import Dispatcher
+from branchline.server.errors import internal, overloaded, shutting_down, store_unavailable
+from branchline.server.ids import KeyMaker
+from branchline.server.runtime.decisions import Decisions
+from branchline.server.runtime.live import Change, LiveExecutions
+from branchline.server.runtime.loading import Loaded, Loader
+from branchline.server.runtime.requests import (
+    AnyRequest,
+    Command,
+    Delete,
+    FailLeasedTask,
+    ReportOutcome,
+    Start,
+    View,
+    Wake,
+    refuse,
+)
+from branchline.server.runtime.turn import Turn
+from branchline.server.storage import Store, StoreError
+
+log = structlog.get_logger(__name__)
+
+MOST_PER_TURN = 1_000
+"""How many requests one turn takes, so that none waits long for its commit."""
+
+Stored = Callable[[Change, int], None]
+"""Told of every change that is durable: the change and its time."""
+
+
+class Runtime:
+    """Owns the executions in memory and the loop that moves them."""
+
+    def __init__(
+        self,
+        store: Store,
+        loader: Loader,
+        lives: LiveExecutions,
+        dispatcher: Dispatcher,
+        clock: Clock,
+        max_inbox: int,
+    ) -> None:
+        self._store = store
+        self._loader = loader
+        self._lives = lives
+        self._dispatcher = dispatcher
+        self._clock = clock
+        self._max_inbox = max_inbox
+        self._decisions = Decisions(lives, dispatcher, KeyMaker(), random.random)
+        self._urgent: deque[AnyRequest] = deque()
+        """Outcomes, time and reads: they are let in first and never refused for load."""
+        self._inbox: deque[AnyRequest] = deque()
+        self._wanted = asyncio.Event()
+        self._stopping = False
+        self.on_stored: list[Stored] = []
+        self.on_deleted: list[Callable[[str], None]] = []
+
+    def submit(self, request: Start | Command | Delete) -> None:
+        """Take in what a caller wants. Raises ``ServiceError`` when there is no room."""
+        if self._stopping:
+            raise shutting_down()
+        if len(self._inbox) >= self._max_inbox:
+            raise overloaded()
+        self._inbox.append(request)
+        self._wanted.set()
+
+    def submit_urgent(
+        self, request: ReportOutcome | FailLeasedTask | Wake | View[object]
+    ) -> None:
+        """Take in what must not wait behind callers. Raises ``ServiceError`` when stopping."""
+        if self._stopping:
+            raise shutting_down()
+        self._urgent.append(request)
+        self._wanted.set()
+
+    def poke(self) -> None:
+        """Have a turn soon: tasks and workers may have come together."""
+        self._wanted.set()
+
+    async def run(self) -> None:
+        """Turn until ``stop``, and until everything taken in is done."""
+        while not self._stopping or self._urgent or self._inbox:
+            await self._wanted.wait()
+            self._wanted.clear()
+            await self.turn()
+            if self._urgent or self._inbox:
+                self._wanted.set()
+
+    def stop(self) -> None:
+        """Take in nothing more; ``run`` ends when the rest is done."""
+        self._stopping = True
+        self._wanted.set()
+
+    async def turn(self) -> int:
+        """One turn. Returns how many requests it has taken."""
+        requests = self._drain()
+        try:
+            loaded = await self._loader.load(requests)
+        except StoreError as error:
+            self._refuse(requests, error)
+            return len(requests)
+        turn = Turn(self._clock.now())
+        if self._decide(turn, requests, loaded):
+            await self._commit(turn)
+        self._lives.trim()
+        return len(requests)
+
+    def _drain(self) -> list[AnyRequest]:
+        requests: list[AnyRequest] = []
+        for queue in (self._urgent, self._inbox):
+            while queue and len(requests) < MOST_PER_TURN:
+                requests.append(queue.popleft())
+        return requests
+
+    def _decide(self, turn: Turn, requests: list[AnyRequest], loaded: Loaded) -> bool:
+        # Reads come first: the states in memory are as they are stored only until something
+        # is decided.
+        for request in sorted(requests, key=lambda request: not isinstance(request, View)):
+            try:
+                self._decisions.take(turn, request, loaded)
+            except Exception as error:
+                # A fault of ours. Its request alone is refused for good; what else the turn
+                # has decided may rest on a state that is half changed.
+                log.exception("deciding failed", request=type(request).__name__)
+                self._forget(turn, error)
+                refuse(request, internal())
+                return False
+        return True
+
+    async def _commit(self, turn: Turn) -> None:
+        batch = turn.batch(self._dispatcher)
+        try:
+            await self._store.commit(batch)
+        except StoreError as error:
+            log.warning("commit failed", error=str(error), executions=len(turn.changes))
+            self._forget(turn, error)
+        else:
+            self._tell(turn)
+
+    def _tell(self, turn: Turn) -> None:
+        for key, reason in turn.ended.items():
+            self._dispatcher.remove(key, reason)
+        self._dispatcher.deliver(turn.assignments)
+        for change in turn.changes.values():
+            self._lives.settle(change.live)
+            for stored in self.on_stored:
+                stored(change, turn.now)
+        for execution_id in turn.deleted:
+            for deleted in self.on_deleted:
+                deleted(execution_id)
+        for answer in turn.on_stored:
+            answer()
+
+    def _forget(self, turn: Turn, cause: Exception) -> None:
+        """Nothing was stored: what is in memory is wrong and is read again when needed."""
+        self._dispatcher.retract(turn.tasks.values())
+        self._dispatcher.unassign(turn.assignments)
+        for change in turn.changes.values():
+            self._lives.drop(change.live)
+        error = store_unavailable(cause)
+        for refuse in turn.on_lost:
+            refuse(error)
+
+    def _refuse(self, requests: list[AnyRequest], cause: StoreError) -> None:
+        log.warning("loading failed", error=str(cause), requests=len(requests))
+        for request in requests:
+            refuse(request, store_unavailable(cause))

@@ -1,0 +1,167 @@
+"""One turn: what was decided, what is to be stored for it, and whom to tell afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from branchline.engine import Status
+from branchline.engine import events as e
+from branchline.engine.values import encode_text
+from branchline.server.dispatch import Assignment, CancellationReason, Dispatcher, PendingTask, TaskKey
+from branchline.server.errors import ServiceError
+from branchline.server.histories import history_row, snapshot_row
+from branchline.server.runtime.live import Change, Live
+from branchline.server.statuses import status_number
+from branchline.server.storage import (
+    Batch,
+    ExecutionChange,
+    ExecutionRow,
+    TaskLease,
+    TaskRow,
+)
+from branchline.server.storage import TaskKey as TaskRowKey
+
+
+class Turn:
+    """Collects the decisions of a turn; all of it is stored together or not at all."""
+
+    def __init__(self, now: int) -> None:
+        self.now = now
+        """Microseconds since the epoch, the time of every event of the turn."""
+        self.changes: dict[int, Change] = {}
+        self.started: dict[str, Change] = {}
+        """The executions that the turn starts, by id."""
+        self.requests: dict[tuple[str, str], Change] = {}
+        """The same by workflow and request id."""
+        self.deleted: dict[str, int] = {}
+        """Keys of removed executions by their ids."""
+        self.tasks: dict[TaskKey, PendingTask] = {}
+        """Tasks that were scheduled and are still wanted."""
+        self.ended: dict[TaskKey, CancellationReason] = {}
+        """Stored tasks that have an outcome or were withdrawn."""
+        self.assignments: list[Assignment] = []
+        self.on_stored: list[Callable[[], None]] = []
+        self.on_lost: list[Callable[[ServiceError], None]] = []
+
+    def change(self, live: Live) -> Change:
+        """What the turn does to an execution."""
+        change = self.changes.get(live.key)
+        if change is None:
+            change = self.changes[live.key] = Change(live)
+        return change
+
+    def record(self, live: Live, events: list[e.Event]) -> None:
+        """Take decided events; tasks follow from them."""
+        self.change(live).events.extend(events)
+        for event in events:
+            match event:
+                case e.TaskScheduled():
+                    self._add_task(live, event)
+                case e.TaskCompleted() | e.TaskFailed():
+                    self._end_task(TaskKey(live.key, event.task))
+                case e.TasksWithdrawn():
+                    for task in event.tasks:
+                        self._end_task(TaskKey(live.key, task))
+                case _:
+                    pass
+
+    def mark_timed_out(self, key: TaskKey) -> None:
+        """A task that this turn ends ran out of time: its worker is told so."""
+        if key in self.ended:
+            self.ended[key] = CancellationReason.TIMED_OUT
+
+    def _add_task(self, live: Live, event: e.TaskScheduled) -> None:
+        state = live.state
+        execution = (state.id, state.workflow, state.version)
+        step = state.branches[event.branch].step
+        task = PendingTask.scheduled(live.key, execution, step, event)
+        self.tasks[task.key] = task
+
+    def _end_task(self, key: TaskKey) -> None:
+        if self.tasks.pop(key, None) is None:
+            self.ended[key] = CancellationReason.WITHDRAWN
+
+    def batch(self, dispatcher: Dispatcher) -> Batch:
+        """What is to be stored; tasks are assigned to free workers on the way."""
+        batch = Batch()
+        for change in self.changes.values():
+            _store_change(batch, change, self.now)
+        batch.tasks_removed += [TaskRowKey(*key) for key in self.ended]
+        batch.deleted += self.deleted.values()
+        dispatcher.offer(self.tasks.values())
+        assignments = dispatcher.assign()
+        self.assignments += assignments
+        leases = {
+            task.key: TaskLease(*task.key, worker.id, task.delivery + 1, task.started_at or self.now)
+            for task, worker in assignments
+        }
+        batch.tasks_added += [
+            _task_row(task, leases.pop(task.key, None), self.now) for task in self.tasks.values()
+        ]
+        batch.tasks_leased += leases.values()
+        return batch
+
+
+def _store_change(batch: Batch, change: Change, now: int) -> None:
+    live = change.live
+    state = live.state
+    if change.events:
+        row = history_row(live.key, state.sequence, now, change.events)
+        batch.history.append(row)
+        live.fresh_bytes += len(row.events)
+        if live.wants_snapshot and state.end is None:
+            snapshot = snapshot_row(live.key, state)
+            batch.snapshots.append(snapshot)
+            live.snapshot_bytes, live.fresh_bytes = len(snapshot.state), 0
+    wake_at = state.timers.next_due() if state.end is None else None
+    status = state.status
+    if change.started:
+        batch.started.append(_execution_row(change, wake_at))
+    elif status is not live.status or wake_at != live.wake_at:
+        batch.changed.append(
+            ExecutionChange(
+                live.key, status_number(status), state.close_time, wake_at, *_ending(live)
+            )
+        )
+    live.status, live.wake_at = status, wake_at
+
+
+def _execution_row(change: Change, wake_at: int | None) -> ExecutionRow:
+    live = change.live
+    state = live.state
+    return ExecutionRow(
+        live.key,
+        state.id,
+        state.workflow,
+        state.version,
+        status_number(state.status),
+        state.start_time,
+        state.close_time,
+        wake_at,
+        change.request_id or None,
+        *_ending(live),
+    )
+
+
+def _ending(live: Live) -> tuple[str | None, str | None]:
+    """The error and the outputs of an execution as they are stored."""
+    state = live.state
+    error = None if state.error is None else encode_text(state.error)
+    completed = state.end is Status.COMPLETED
+    return error, encode_text(state.outputs) if completed else None
+
+
+def _task_row(task: PendingTask, lease: TaskLease | None, now: int) -> TaskRow:
+    schedule = task.schedule_timeout
+    return TaskRow(
+        *task.key,
+        task.queue,
+        task.activity,
+        encode_text(task.payload),
+        worker=lease.worker if lease else None,
+        delivery=lease.delivery if lease else 0,
+        schedule_deadline=None if schedule is None else now + schedule,
+        attempt_timeout=task.timeout,
+        heartbeat_timeout=task.heartbeat_timeout,
+        started_at=lease.started_at if lease else None,
+    )

@@ -1,0 +1,100 @@
+"""The server's settings: flags of the command line, or BRANCHLINE_* in the environment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+
+_PREFIX = "BRANCHLINE_"
+
+
+class InvalidSetting(Exception):
+    """A setting that cannot be used; the message names it and the remedy."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How a server runs. Times are seconds, sizes bytes."""
+
+    database_url: str = "sqlite:///branchline.db"
+    """Where everything is kept."""
+    listen: str = "127.0.0.1:7717"
+    """The address to serve at; port 0 picks a free one."""
+    lease: float = 10.0
+    """How long a worker may be silent before its tasks are given to others."""
+    max_deliveries: int = 5
+    """After so many deliveries without an outcome an attempt fails with worker_lost."""
+    max_payload: int = 4 * 1024 * 1024
+    """The largest JSON document that a caller or worker may send."""
+    max_message: int = 32 * 1024 * 1024
+    """The largest gRPC message."""
+    max_inbox: int = 10_000
+    """How many starts and signals may wait to be decided before more are refused."""
+    cached_dormant: int = 1_000
+    """How many executions that wait are kept in memory."""
+    cached_running: int = 20_000
+    """How many executions that run are kept in memory."""
+    shutdown_grace: float = 10.0
+    """How long calls under way may take when the server goes down."""
+    synchronous: str = "FULL"
+    """SQLite's `synchronous`: FULL keeps every acknowledged change through a power cut."""
+    log_format: str = "text"
+    """`text` for people or `json` for programs."""
+    log_level: str = "info"
+    """`debug`, `info`, `warning` or `error`."""
+
+    def __post_init__(self) -> None:
+        for name in ("lease", "max_deliveries", "max_payload", "max_message", "max_inbox"):
+            if getattr(self, name) <= 0:
+                raise InvalidSetting(f"{name} must be more than 0, not {getattr(self, name)}")
+        for name, choices in _CHOICES.items():
+            if getattr(self, name) not in choices:
+                given = getattr(self, name)
+                raise InvalidSetting(f"{name} must be one of {', '.join(choices)}, not {given!r}")
+
+
+HELP = {
+    "database_url": "the database, sqlite:///FILE",
+    "listen": "the address to serve at; port 0 picks a free one",
+    "lease": "seconds a worker may be silent before its tasks go to others",
+    "max_deliveries": "deliveries of a task without an outcome before it fails",
+    "max_payload": "bytes of the largest JSON document that is taken",
+    "max_message": "bytes of the largest gRPC message",
+    "max_inbox": "starts and signals that may wait before more are refused",
+    "cached_dormant": "waiting executions that are kept in memory",
+    "cached_running": "running executions that are kept in memory",
+    "shutdown_grace": "seconds that calls under way may take when the server goes down",
+    "synchronous": "SQLite's synchronous: FULL, NORMAL or OFF",
+    "log_format": "text or json",
+    "log_level": "debug, info, warning or error",
+}
+"""What each setting means, for the command line."""
+
+_CHOICES = {
+    "synchronous": ("FULL", "NORMAL", "OFF"),
+    "log_format": ("text", "json"),
+    "log_level": ("debug", "info", "warning", "error"),
+}
+
+
+def from_environ(environ: Mapping[str, str], **given: object) -> Settings:
+    """Settings from the environment; what is given, and not None, wins.
+
+    Raises ``InvalidSetting`` for a value that cannot be read.
+    """
+    values: dict[str, object] = {}
+    for field in fields(Settings):
+        text = environ.get(_PREFIX + field.name.upper())
+        if given.get(field.name) is not None:
+            values[field.name] = given[field.name]
+        elif text is not None:
+            values[field.name] = _read(field.name, text, type(field.default))
+    return Settings(**values)  # type: ignore[arg-type]  # each was read by its field's type
+
+
+def _read(name: str, text: str, kind: type[object]) -> object:
+    try:
+        return kind(text)  # type: ignore[call-arg]  # int, float and str take text
+    except ValueError as error:
+        message = f"{_PREFIX}{name.upper()} must be of type {kind.__name__}, not {text!r}"
+        raise InvalidSetting(message) from error

@@ -1,0 +1,42 @@
+"""What the store asks of a dialect."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Protocol, TypeVar
+
+from sqlalchemy import Connection
+
+from branchline.server.storage.rows import Batch
+
+T = TypeVar("T")
+
+
+class Database(Protocol):
+    """An open database of one dialect, upgraded to the present schema.
+
+    A transaction that was handed in is carried out even if its caller is cancelled. All methods
+    raise StoreUnavailable.
+    """
+
+    def read(self, query: Callable[[Connection], T]) -> Awaitable[T]:
+        """Run a query in a transaction of its own, which sees one state of the database."""
+        ...
+
+    def write(self, change: Callable[[Connection], T]) -> Awaitable[T]:
+        """Run a change in a transaction of its own, one after the other with all writes.
+
+        Raises Conflict when a unique key is in use.
+        """
+        ...
+
+    def commit(self, batch: Batch) -> Awaitable[None]:
+        """Store a batch in one transaction.
+
+        Raises Conflict when a unique key is in use.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Finish what is under way and let go of the database."""
+        ...

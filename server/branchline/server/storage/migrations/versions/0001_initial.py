@@ -1,0 +1,109 @@
+"""The first tables."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+
+def upgrade() -> None:
+    op.create_table(
+        "meta",
+        sa.Column("database_id", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("database_id", name=op.f("pk_meta")),
+    )
+    op.create_table(
+        "workflows",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("content_hash", sa.Text(), nullable=False),
+        sa.Column("definition", sa.Text(), nullable=False),
+        sa.Column("create_time", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name", "version", name=op.f("pk_workflows")),
+    )
+    create_executions()
+    op.create_table(
+        "history",
+        sa.Column("execution_key", sa.BigInteger(), nullable=False),
+        sa.Column("first_sequence", sa.BigInteger(), nullable=False),
+        sa.Column("last_sequence", sa.BigInteger(), nullable=False),
+        sa.Column("time", sa.BigInteger(), nullable=False),
+        sa.Column("events", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("execution_key", "first_sequence", name=op.f("pk_history")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "snapshots",
+        sa.Column("execution_key", KEY, nullable=False, autoincrement=False),
+        sa.Column("sequence", sa.BigInteger(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("execution_key", name=op.f("pk_snapshots")),
+    )
+    create_tasks()
+
+
+def create_executions() -> None:
+    op.create_table(
+        "executions",
+        sa.Column("key", KEY, nullable=False, autoincrement=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("workflow", sa.Text(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("status", sa.SmallInteger(), nullable=False),
+        sa.Column("start_time", sa.BigInteger(), nullable=False),
+        sa.Column("close_time", sa.BigInteger()),
+        sa.Column("wake_at", sa.BigInteger()),
+        sa.Column("request_id", sa.Text()),
+        sa.Column("error", sa.Text()),
+        sa.Column("outputs", sa.Text()),
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_executions")),
+        sa.UniqueConstraint("id", name=op.f("uq_executions_id")),
+    )
+    op.create_index(
+        "uq_executions_request",
+        "executions",
+        ["workflow", "request_id"],
+        unique=True,
+        sqlite_where=sa.text("request_id IS NOT NULL"),
+        postgresql_where=sa.text("request_id IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_executions_due",
+        "executions",
+        ["wake_at"],
+        sqlite_where=sa.text("wake_at IS NOT NULL"),
+        postgresql_where=sa.text("wake_at IS NOT NULL"),
+    )
+    op.create_index("ix_executions_status", "executions", ["status"])
+    op.create_index("ix_executions_workflow_status", "executions", ["workflow", "status"])
+
+
+def create_tasks() -> None:
+    op.create_table(
+        "tasks",
+        sa.Column("execution_key", sa.BigInteger(), nullable=False),
+        sa.Column("task", sa.BigInteger(), nullable=False),
+        sa.Column("queue", sa.Text(), nullable=False),
+        sa.Column("activity", sa.Text(), nullable=False),
+        sa.Column("payload", sa.Text(), nullable=False),
+        sa.Column("worker", sa.Text()),
+        sa.Column("delivery", sa.Integer(), nullable=False, server_default="0"),
+        sa.Column("schedule_deadline", sa.BigInteger()),
+        sa.Column("attempt_timeout", sa.BigInteger()),
+        sa.Column("heartbeat_timeout", sa.BigInteger()),
+        sa.Column("started_at", sa.BigInteger()),
+        sa.PrimaryKeyConstraint("execution_key", "task", name=op.f("pk_tasks")),
+        sqlite_with_rowid=False,
+    )
+
+
+def downgrade() -> None:
+    for table in ("tasks", "snapshots", "history", "executions", "workflows", "meta"):
+        op.drop_table(table)

@@ -1,0 +1,228 @@
+"""The queries of executions, histories and tasks, for every dialect."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
+from typing import Any, Final, TypeVar
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    bindparam,
+    func,
+    select,
+    tuple_,
+    union_all,
+)
+
+from branchline.server.storage.rows import (
+    Due,
+    ExecutionFilter,
+    ExecutionRow,
+    HistoryRow,
+    SnapshotRow,
+    TaskRow,
+)
+from branchline.server.storage.schema import executions, history, snapshots, tasks
+
+T = TypeVar("T")
+
+# Databases bound the parameters of a statement.
+_CHUNK: Final = 500
+
+_BY_ID: Final = select(*executions.c).where(
+    executions.c.id.in_(bindparam("wanted", expanding=True))
+)
+_BY_KEY: Final = select(*executions.c).where(
+    executions.c.key.in_(bindparam("wanted", expanding=True))
+)
+_BY_REQUEST: Final = select(*executions.c).where(
+    executions.c.workflow == bindparam("workflow"),
+    executions.c.request_id.in_(bindparam("wanted", expanding=True)),
+)
+
+
+def _chunks(wanted: Sequence[T]) -> Iterator[Sequence[T]]:
+    for start in range(0, len(wanted), _CHUNK):
+        yield wanted[start : start + _CHUNK]
+
+
+def _executions(
+    connection: Connection, query: Select[Any], wanted: Sequence[Any], **values: str
+) -> list[ExecutionRow]:
+    return [
+        ExecutionRow._make(row)
+        for chunk in _chunks(wanted)
+        for row in connection.execute(query, {"wanted": chunk, **values})
+    ]
+
+
+def executions_by_id(connection: Connection, ids: Sequence[str]) -> list[ExecutionRow]:
+    """The executions with these ids, in no order."""
+    return _executions(connection, _BY_ID, ids)
+
+
+def executions_by_key(connection: Connection, keys: Sequence[int]) -> list[ExecutionRow]:
+    """The executions with these keys, in no order."""
+    return _executions(connection, _BY_KEY, keys)
+
+
+def executions_by_request(
+    connection: Connection, requests: Sequence[tuple[str, str]]
+) -> list[ExecutionRow]:
+    """The executions of these workflows that these requests started, in no order."""
+    return [
+        row
+        for workflow, pairs in groupby(sorted(requests), key=itemgetter(0))
+        for row in _executions(
+            connection, _BY_REQUEST, [request for _, request in pairs], workflow=workflow
+        )
+    ]
+
+
+def list_executions(
+    connection: Connection, wanted: ExecutionFilter, before_key: int | None, limit: int
+) -> list[ExecutionRow]:
+    """The newest executions that pass a filter, newest first."""
+    conditions = _conditions(wanted)
+    if before_key is not None:
+        conditions.append(executions.c.key < before_key)
+    newest = executions.c.key.desc()
+    # A list of statuses in one condition would have to be sorted; one after the other they are
+    # read in the index's order, and no further than the page.
+    pages = [
+        select(*executions.c)
+        .where(executions.c.status == status, *conditions)
+        .order_by(newest)
+        .limit(limit)
+        .subquery()
+        .select()
+        for status in dict.fromkeys(wanted.statuses)
+    ]
+    if not pages:
+        return []
+    together = union_all(*pages)
+    query = together.order_by(together.selected_columns.key.desc()).limit(limit)
+    return [ExecutionRow._make(row) for row in connection.execute(query)]
+
+
+def count_executions(connection: Connection, wanted: ExecutionFilter) -> dict[int, int]:
+    """How many executions pass a filter, by status."""
+    query = (
+        select(executions.c.status, func.count().label("number"))
+        .where(executions.c.status.in_(wanted.statuses), *_conditions(wanted))
+        .group_by(executions.c.status)
+    )
+    return {row.status: row.number for row in connection.execute(query)}
+
+
+def _conditions(wanted: ExecutionFilter) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = []
+    if wanted.workflow is not None:
+        conditions.append(executions.c.workflow == wanted.workflow)
+    if wanted.started_after is not None:
+        conditions.append(executions.c.start_time >= wanted.started_after)
+    if wanted.started_before is not None:
+        conditions.append(executions.c.start_time < wanted.started_before)
+    return conditions
+
+
+def due(connection: Connection, until: int, limit: int) -> list[Due]:
+    """The executions in which something is due by a time, the longest due first."""
+    query = (
+        select(executions.c.wake_at, executions.c.key, executions.c.id)
+        .where(executions.c.wake_at <= until)
+        .order_by(executions.c.wake_at, executions.c.key)
+        .limit(limit)
+    )
+    return [Due._make(row) for row in connection.execute(query)]
+
+
+def next_due(connection: Connection) -> int | None:
+    """The earliest time at which something is due."""
+    query = select(func.min(executions.c.wake_at)).where(executions.c.wake_at.is_not(None))
+    return connection.execute(query).scalar()
+
+
+_HISTORIES: Final = (
+    select(*history.c)
+    .where(history.c.execution_key.in_(bindparam("wanted", expanding=True)))
+    .order_by(history.c.execution_key, history.c.first_sequence)
+)
+
+
+def history_after(
+    connection: Connection, key: int, after_sequence: int, limit: int | None
+) -> list[HistoryRow]:
+    """The rows with the events after one; the first row may hold earlier ones too."""
+    same = history.c.execution_key == key
+    first = (
+        select(func.max(history.c.first_sequence))
+        .where(same, history.c.first_sequence <= after_sequence + 1)
+        .scalar_subquery()
+    )
+    query = (
+        select(*history.c)
+        .where(
+            same,
+            history.c.first_sequence >= func.coalesce(first, 0),
+            history.c.last_sequence > after_sequence,
+        )
+        .order_by(history.c.first_sequence)
+        .limit(limit)
+    )
+    return [HistoryRow._make(row) for row in connection.execute(query)]
+
+
+def histories(
+    connection: Connection, keys: Sequence[int], after: Mapping[int, int]
+) -> dict[int, list[HistoryRow]]:
+    """The rows of many histories, each after the event that ``after`` names, else all."""
+    found: dict[int, list[HistoryRow]] = {key: [] for key in keys}
+    whole = [key for key in found if not after.get(key)]
+    for chunk in _chunks(whole):
+        for row in connection.execute(_HISTORIES, {"wanted": chunk}):
+            found[row.execution_key].append(HistoryRow._make(row))
+    for key in found.keys() - set(whole):
+        found[key] = history_after(connection, key, after[key], None)
+    return found
+
+
+_SNAPSHOTS: Final = select(*snapshots.c).where(
+    snapshots.c.execution_key.in_(bindparam("wanted", expanding=True))
+)
+
+
+def snapshots_of(connection: Connection, keys: Sequence[int]) -> dict[int, SnapshotRow]:
+    """The snapshots of executions that have one, by key."""
+    return {
+        row.execution_key: SnapshotRow._make(row)
+        for chunk in _chunks(keys)
+        for row in connection.execute(_SNAPSHOTS, {"wanted": chunk})
+    }
+
+
+_TASKS: Final = select(*tasks.c).order_by(tasks.c.execution_key, tasks.c.task)
+
+
+def leased_tasks(connection: Connection) -> list[TaskRow]:
+    """The tasks that workers have, ordered by execution and task."""
+    return _tasks(connection, _TASKS.where(tasks.c.worker.is_not(None)))
+
+
+def ready_tasks(connection: Connection, after: tuple[int, int], limit: int) -> list[TaskRow]:
+    """The tasks that nobody has, ordered by execution and task, from the one after ``after``."""
+    beyond = tuple_(tasks.c.execution_key, tasks.c.task) > tuple_(*after)
+    return _tasks(connection, _TASKS.where(tasks.c.worker.is_(None), beyond).limit(limit))
+
+
+def tasks_of(connection: Connection, key: int) -> list[TaskRow]:
+    """The tasks of an execution, ordered by task."""
+    return _tasks(connection, _TASKS.where(tasks.c.execution_key == key))
+
+
+def _tasks(connection: Connection, query: Select[Any]) -> list[TaskRow]:
+    return [TaskRow._make(row) for row in connection.execute(query)]

@@ -1,0 +1,163 @@
+"""The rows that go in and come out: plain tuples with names.
+
+Times are integer microseconds since the epoch, spans of time integer microseconds. JSON is text,
+never looked into. Statuses are small integers whose meaning only the caller knows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+
+class WorkflowRow(NamedTuple):
+    """One version of a workflow."""
+
+    name: str
+    version: int
+    content_hash: str
+    definition: str
+    create_time: int
+
+
+class ExecutionRow(NamedTuple):
+    """An execution, as lists show it."""
+
+    key: int
+    """Unique, 63 bits, ascending with the start time."""
+    id: str
+    """The public name, unique."""
+    workflow: str
+    version: int
+    status: int
+    start_time: int
+    close_time: int | None = None
+    wake_at: int | None = None
+    """The earliest time at which something is due."""
+    request_id: str | None = None
+    """The request that started it, unique in its workflow."""
+    error: str | None = None
+    outputs: str | None = None
+
+
+class ExecutionChange(NamedTuple):
+    """What an execution's row shall say from now on: every field is written."""
+
+    key: int
+    status: int
+    close_time: int | None = None
+    wake_at: int | None = None
+    error: str | None = None
+    outputs: str | None = None
+
+
+class HistoryRow(NamedTuple):
+    """The events of one transition of an execution."""
+
+    key: int
+    first_sequence: int
+    last_sequence: int
+    time: int
+    events: str
+    """A JSON array."""
+
+
+class SnapshotRow(NamedTuple):
+    """The state of an execution after the event ``sequence``."""
+
+    key: int
+    sequence: int
+    state: str
+
+
+class TaskRow(NamedTuple):
+    """Work for a worker; leased when ``worker`` is set."""
+
+    key: int
+    """The execution's."""
+    task: int
+    """The task's number in its execution."""
+    queue: str
+    activity: str
+    payload: str
+    """What the worker is told, as JSON."""
+    worker: str | None = None
+    delivery: int = 0
+    """How often it was handed out."""
+    schedule_deadline: int | None = None
+    attempt_timeout: int | None = None
+    """A span, counted from ``started_at``."""
+    heartbeat_timeout: int | None = None
+    started_at: int | None = None
+    """When it was first handed out."""
+
+
+class TaskLease(NamedTuple):
+    """Who has a task from now on; nobody when ``worker`` is None."""
+
+    key: int
+    task: int
+    worker: str | None
+    delivery: int
+    started_at: int | None
+
+
+class TaskKey(NamedTuple):
+    """Names a task."""
+
+    key: int
+    task: int
+
+
+class Due(NamedTuple):
+    """An execution and the time at which something is due in it."""
+
+    wake_at: int
+    key: int
+    id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutionFilter:
+    """Which executions; all conditions must hold."""
+
+    statuses: Sequence[int]
+    """Any of these. Name all for any: every status is looked up by itself, and so a page costs
+    the same however many executions there are."""
+    workflow: str | None = None
+    started_after: int | None = None
+    """At or after this time."""
+    started_before: int | None = None
+    """Before this time."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Batch:
+    """What is to be stored together, in the order of the fields.
+
+    A row may be added and changed in the same batch. Of two changes, snapshots or leases of the
+    same thing the later counts.
+    """
+
+    started: list[ExecutionRow] = field(default_factory=list)
+    changed: list[ExecutionChange] = field(default_factory=list)
+    history: list[HistoryRow] = field(default_factory=list)
+    snapshots: list[SnapshotRow] = field(default_factory=list)
+    tasks_added: list[TaskRow] = field(default_factory=list)
+    tasks_leased: list[TaskLease] = field(default_factory=list)
+    tasks_removed: list[TaskKey] = field(default_factory=list)
+    deleted: list[int] = field(default_factory=list)
+    """Keys of executions; their histories, snapshots and tasks go with them."""
+
+    def __bool__(self) -> bool:
+        return bool(
+            self.started
+            or self.changed
+            or self.history
+            or self.snapshots
+            or self.tasks_added
+            or self.tasks_leased
+            or self.tasks_removed
+            or self.deleted
+        )

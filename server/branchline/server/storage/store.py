@@ -1,0 +1,165 @@
+"""The store: what the server asks of its database."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
+
+from branchline.server.storage import reads, workflows
+from branchline.server.storage.database import Database
+from branchline.server.storage.errors import UnsupportedDatabase
+from branchline.server.storage.rows import (
+    Batch,
+    Due,
+    ExecutionFilter,
+    ExecutionRow,
+    HistoryRow,
+    SnapshotRow,
+    TaskRow,
+    WorkflowRow,
+)
+from branchline.server.storage.sqlite import SqliteDatabase
+from branchline.server.storage.sqlite_connection import SqliteOptions
+
+
+class Store:
+    """Everything that must survive.
+
+    Writes go one after the other, reads beside them; a read sees every write that was
+    acknowledged before it was asked for, and one state of the database throughout. All methods
+    raise StoreUnavailable when the database fails or the store is closed. What was handed in is
+    carried out even if its caller is cancelled.
+    """
+
+    def __init__(self, database: Database, database_id: str) -> None:
+        """Use ``open``."""
+        self._database = database
+        self.database_id = database_id
+        """Made with the database, different for every one."""
+
+    @classmethod
+    async def open(cls, url: str, *, sqlite: SqliteOptions | None = None) -> Store:
+        """Open a database, ``sqlite:///relative.db`` or ``sqlite:////absolute/path.db``.
+
+        An empty one is set up, an older one upgraded.
+
+        Raises UnsupportedDatabase for any other kind of URL, DatabaseInUse when another server
+        has the file, SchemaTooNew when a newer program has upgraded it, and CannotOpen, their
+        base, when something else is in the way.
+        """
+        try:
+            parsed = make_url(url)
+        except ArgumentError:
+            raise UnsupportedDatabase(
+                f"{url!r} is no database URL. Its form is sqlite:///relative.db or"
+                " sqlite:////absolute/path.db."
+            ) from None
+        if parsed.drivername not in {"sqlite", "sqlite+pysqlite"}:
+            raise UnsupportedDatabase(
+                f"Databases of the kind {parsed.drivername!r} are not supported. Use SQLite:"
+                " sqlite:///relative.db or sqlite:////absolute/path.db."
+            )
+        database = await SqliteDatabase.open(parsed, sqlite or SqliteOptions())
+        return cls(database, database.database_id)
+
+    async def close(self) -> None:
+        """Finish what is under way and let go of the database; may be repeated."""
+        await self._database.close()
+
+    async def commit(self, batch: Batch) -> None:
+        """Store a batch in one transaction. The batch must not be changed until this returns.
+
+        Raises Conflict when a key of the batch is in use, and StoreUnavailable; nothing was stored
+        then.
+        """
+        if batch:
+            await self._database.commit(batch)
+
+    async def add_workflow(
+        self, name: str, content_hash: str, definition: str, create_time: int | None = None
+    ) -> tuple[int, bool]:
+        """Add a version of a workflow, unless the latest has the same content (semantics 2.7).
+
+        Gives the version, and whether it is new. The time is by default now.
+        """
+        at = time.time_ns() // 1000 if create_time is None else create_time
+        return await self._database.write(
+            lambda c: workflows.add_workflow(c, name, content_hash, definition, at)
+        )
+
+    async def workflow(self, name: str, version: int | None = None) -> WorkflowRow | None:
+        """A version of a workflow, by default the latest; None when there is none."""
+        return await self._database.read(lambda c: workflows.workflow(c, name, version))
+
+    async def workflows(self, after_name: str, limit: int) -> list[WorkflowRow]:
+        """The latest versions of the workflows whose names come after one, ordered by name."""
+        return await self._database.read(lambda c: workflows.latest_workflows(c, after_name, limit))
+
+    async def executions_by_id(self, ids: Sequence[str]) -> list[ExecutionRow]:
+        """The executions with these ids, in no order."""
+        return await self._database.read(lambda c: reads.executions_by_id(c, ids))
+
+    async def executions_by_key(self, keys: Sequence[int]) -> list[ExecutionRow]:
+        """The executions with these keys, in no order."""
+        return await self._database.read(lambda c: reads.executions_by_key(c, keys))
+
+    async def executions_by_request(
+        self, requests: Sequence[tuple[str, str]]
+    ) -> list[ExecutionRow]:
+        """The executions that requests, given with their workflows, started, in no order."""
+        return await self._database.read(lambda c: reads.executions_by_request(c, requests))
+
+    async def list_executions(
+        self, wanted: ExecutionFilter, *, before_key: int | None = None, limit: int
+    ) -> list[ExecutionRow]:
+        """The newest executions that pass a filter, newest first; a page ends before a key."""
+        return await self._database.read(
+            lambda c: reads.list_executions(c, wanted, before_key, limit)
+        )
+
+    async def count_executions(self, wanted: ExecutionFilter) -> dict[int, int]:
+        """How many executions pass a filter, by status; a status without any is left out."""
+        return await self._database.read(lambda c: reads.count_executions(c, wanted))
+
+    async def history(self, key: int, after_sequence: int, limit_rows: int) -> list[HistoryRow]:
+        """The next rows with events after one, in order; the first may hold earlier ones too."""
+        return await self._database.read(
+            lambda c: reads.history_after(c, key, after_sequence, limit_rows)
+        )
+
+    async def histories(
+        self, keys: Sequence[int], after: Mapping[int, int] | None = None
+    ) -> dict[int, list[HistoryRow]]:
+        """The rows of many executions, each after the event that ``after`` names, else all.
+
+        Every key is in the answer. Read snapshots before histories: what a snapshot is missing
+        is then in the history.
+        """
+        return await self._database.read(lambda c: reads.histories(c, keys, after or {}))
+
+    async def snapshots(self, keys: Sequence[int]) -> dict[int, SnapshotRow]:
+        """The snapshots of executions that have one, by key."""
+        return await self._database.read(lambda c: reads.snapshots_of(c, keys))
+
+    async def due(self, until: int, limit: int) -> list[Due]:
+        """The executions in which something is due by a time, the longest due first."""
+        return await self._database.read(lambda c: reads.due(c, until, limit))
+
+    async def next_due(self) -> int | None:
+        """The earliest time at which something is due; None when there is none."""
+        return await self._database.read(reads.next_due)
+
+    async def leased_tasks(self) -> list[TaskRow]:
+        """The tasks that workers have, ordered by execution and task."""
+        return await self._database.read(reads.leased_tasks)
+
+    async def ready_tasks(self, after: tuple[int, int] = (-1, -1), *, limit: int) -> list[TaskRow]:
+        """The tasks that nobody has, ordered by execution and task, beginning after one."""
+        return await self._database.read(lambda c: reads.ready_tasks(c, after, limit))
+
+    async def tasks_of(self, key: int) -> list[TaskRow]:
+        """The tasks of an execution, ordered by task."""
+        return await self._database.read(lambda c: reads.tasks_of(c, key))

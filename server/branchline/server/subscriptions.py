@@ -1,0 +1,160 @@
+"""Tells watchers what happens to executions, without keeping anything for the slow.
+
+The database is the buffer. A watcher that keeps up is handed live events; one that does not
+loses them from memory and reads them from the history.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import msgspec
+
+from branchline.engine.events import Event
+from branchline.server.errors import ServiceError, execution_not_found, shutting_down
+
+_MOST_KEPT = 256
+"""How many chunks, and as many progress notes, a watcher may be behind in memory."""
+
+
+class Chunk(NamedTuple):
+    """The events of one transition."""
+
+    first_sequence: int
+    time: int
+    events: Sequence[Event]
+
+    @property
+    def last_sequence(self) -> int:
+        """The number of the last event."""
+        return self.first_sequence + len(self.events) - 1
+
+
+class ProgressNote(NamedTuple):
+    """What a running activity last said of itself (semantics 7.6)."""
+
+    branch: str
+    step: str
+    activity: str
+    item: int | None
+    attempt: int
+    message: str
+    data: msgspec.Raw
+    time: int
+
+
+class Watcher:
+    """One subscription to one execution."""
+
+    def __init__(self) -> None:
+        self.chunks: list[Chunk] = []
+        self.progress: list[ProgressNote] = []
+        self.behind = False
+        """Whether chunks were dropped: the history has them."""
+        self.error: ServiceError | None = None
+        """Why there will be nothing more."""
+        self._changed = asyncio.Event()
+
+    def add_chunk(self, chunk: Chunk) -> None:
+        """Hand events over."""
+        if len(self.chunks) >= _MOST_KEPT:
+            self.chunks.clear()
+            self.behind = True
+        self.chunks.append(chunk)
+        self._changed.set()
+
+    def add_progress(self, note: ProgressNote) -> None:
+        """Hand a note over; the oldest gives way."""
+        if len(self.progress) >= _MOST_KEPT:
+            del self.progress[0]
+        self.progress.append(note)
+        self._changed.set()
+
+    def end(self, error: ServiceError) -> None:
+        """There will be nothing more."""
+        self.error = error
+        self._changed.set()
+
+    async def changed(self) -> None:
+        """Wait until there is something new. Raises ``ServiceError`` when there never will be."""
+        await self._changed.wait()
+        self._changed.clear()
+        if self.error is not None:
+            raise self.error
+
+    def take(self) -> tuple[list[Chunk], list[ProgressNote], bool]:
+        """All that is new, and whether something is missing before it."""
+        taken = self.chunks, self.progress, self.behind
+        self.chunks, self.progress, self.behind = [], [], False
+        return taken
+
+
+class Subscriptions:
+    """Who watches which execution, and who waits for which to close."""
+
+    def __init__(self) -> None:
+        self._watchers: dict[str, set[Watcher]] = {}
+        self._waiting: dict[str, set[asyncio.Future[None]]] = {}
+
+    @contextmanager
+    def watch(self, execution_id: str) -> Iterator[Watcher]:
+        """Watch an execution while the context lasts."""
+        watcher = Watcher()
+        self._watchers.setdefault(execution_id, set()).add(watcher)
+        try:
+            yield watcher
+        finally:
+            watchers = self._watchers[execution_id]
+            watchers.discard(watcher)
+            if not watchers:
+                del self._watchers[execution_id]
+
+    @contextmanager
+    def closing(self, execution_id: str) -> Iterator[asyncio.Future[None]]:
+        """A future that is done once the execution has closed or was deleted."""
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(execution_id, set()).add(future)
+        try:
+            yield future
+        finally:
+            waiting = self._waiting.get(execution_id)
+            if waiting is not None:
+                waiting.discard(future)
+                if not waiting:
+                    del self._waiting[execution_id]
+
+    def publish(self, execution_id: str, chunk: Chunk, *, closed: bool) -> None:
+        """Tell that events are stored."""
+        for watcher in self._watchers.get(execution_id, ()):
+            watcher.add_chunk(chunk)
+        if closed:
+            self._release(execution_id)
+
+    def publish_progress(self, execution_id: str, note: ProgressNote) -> None:
+        """Tell what an activity says."""
+        for watcher in self._watchers.get(execution_id, ()):
+            watcher.add_progress(note)
+
+    def publish_deletion(self, execution_id: str) -> None:
+        """Tell that an execution is gone."""
+        for watcher in self._watchers.get(execution_id, ()):
+            watcher.end(execution_not_found(execution_id))
+        self._release(execution_id)
+
+    def close(self) -> None:
+        """End all subscriptions: the server is going down."""
+        for watchers in self._watchers.values():
+            for watcher in watchers:
+                watcher.end(shutting_down())
+        for waiting in self._waiting.values():
+            for future in waiting:
+                if not future.done():
+                    future.set_exception(shutting_down())
+
+    def _release(self, execution_id: str) -> None:
+        for future in self._waiting.pop(execution_id, ()):
+            if not future.done():
+                future.set_result(None)

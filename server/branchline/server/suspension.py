@@ -1,0 +1,72 @@
+"""Why an execution does not move (semantics 4.8, 7.1)."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import NamedTuple
+
+from branchline.engine import Branch, Execution, Plan, Status
+from branchline.server.dispatch import Dispatcher, TaskKey
+
+
+class Reason(Enum):
+    """What a dormant branch waits for; the first of these dominates."""
+
+    SLEEPING = 2
+    WAITING_SIGNAL = 3
+
+
+class Dormant(NamedTuple):
+    """Why one branch does not move."""
+
+    branch: str
+    step: str
+    reason: Reason
+    topic: str
+    wake_time: int
+
+
+class Suspension(NamedTuple):
+    """Why none of them does."""
+
+    reason: Reason
+    topics: list[str]
+    wake_time: int
+    branches: list[Dormant]
+
+
+def suspension_of(state: Execution) -> Suspension | None:
+    """Why an execution is suspended, None when it is not."""
+    if state.status is not Status.SUSPENDED:
+        return None
+    dormant = [
+        _dormant(branch)
+        for branch in state.live_branches()
+        if branch.status is Status.SUSPENDED
+    ]
+    return Suspension(
+        reason=min((item.reason for item in dormant), key=lambda reason: reason.value),
+        topics=sorted({item.topic for item in dormant if item.topic}),
+        wake_time=min(item.wake_time for item in dormant),
+        branches=dormant,
+    )
+
+
+def _dormant(branch: Branch) -> Dormant:
+    if branch.wait is not None:
+        wait = branch.wait
+        return Dormant(branch.id, branch.step, Reason.WAITING_SIGNAL, wait.topic, wait.until)
+    return Dormant(branch.id, branch.step, Reason.SLEEPING, "", branch.sleep_until or 0)
+
+
+def waiting_tasks(
+    key: int, state: Execution, plan: Plan, dispatcher: Dispatcher
+) -> list[tuple[str, str]]:
+    """The activities, with their queues, for which no worker has come yet; each once."""
+    waiting: dict[tuple[str, str], None] = {}
+    for number, ref in state.tasks.items():
+        task = dispatcher.tasks.get(TaskKey(key, number))
+        if task is None or task.worker is None:
+            step = plan.step(state.branches[ref.branch].step)
+            waiting[step.step.activity, step.queue] = None
+    return list(waiting)

@@ -1,0 +1,96 @@
+"""Wakes executions when something in them is due (semantics 10.3).
+
+Due times live in the database. Those of the next while are also in memory; the rest is read
+when its time comes near, so that a hundred thousand sleepers cost nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from heapq import heappop, heappush
+
+import structlog
+
+from branchline.server.clock import Clock
+from branchline.server.storage import Store, StoreError
+
+log = structlog.get_logger(__name__)
+
+HORIZON = 60_000_000
+"""How far ahead due times are kept in memory, microseconds."""
+
+_PAGE = 10_000
+_RETRY = 1_000_000
+"""How long to wait before something that failed is tried again, microseconds."""
+
+
+class Timers:
+    """The due times of executions, and the loop that fires them."""
+
+    def __init__(self, store: Store, clock: Clock, wake: Callable[[str], None]) -> None:
+        self._store = store
+        self._clock = clock
+        self._wake = wake
+        self._heap: list[tuple[int, str]] = []
+        self._read_until = 0
+        """Due times up to here are in memory."""
+        self._next_read = 0
+        self._changed = asyncio.Event()
+
+    def schedule(self, wake_at: int, execution_id: str) -> None:
+        """Note a due time that has been stored. One that no longer holds does no harm."""
+        if wake_at > self._read_until:
+            return
+        if not self._heap or wake_at < self._heap[0][0]:
+            self._changed.set()
+        heappush(self._heap, (wake_at, execution_id))
+
+    def again(self, execution_id: str) -> None:
+        """Wake an execution once more after a while: the database did not take it."""
+        heappush(self._heap, (self._clock.now() + _RETRY, execution_id))
+        self._changed.set()
+
+    async def run(self) -> None:
+        """Fire due times until cancelled."""
+        while True:
+            await self.run_once()
+            self._changed.clear()
+            pause = (self._next_moment() - self._clock.now()) / 1e6
+            try:
+                await asyncio.wait_for(self._changed.wait(), max(pause, 0))
+            except TimeoutError:
+                pass
+
+    async def run_once(self) -> int:
+        """Fire what is due now. Returns how many executions were woken."""
+        now = self._clock.now()
+        if now >= self._next_read:
+            await self._read(now)
+        woken = set()
+        while self._heap and self._heap[0][0] <= now:
+            woken.add(heappop(self._heap)[1])
+        for execution_id in woken:
+            self._wake(execution_id)
+        return len(woken)
+
+    def _next_moment(self) -> int:
+        return min(self._heap[0][0], self._next_read) if self._heap else self._next_read
+
+    async def _read(self, now: int) -> None:
+        """Take the due times of the next while into memory, as many as fit a page."""
+        known, self._heap = self._heap, []
+        try:
+            rows = await self._store.due(now + HORIZON, _PAGE)
+        except StoreError as error:
+            log.warning("reading due times failed", error=str(error))
+            self._heap = sorted(self._heap + known)
+            self._next_read = now + _RETRY
+            return
+        # What was noted while the database was read is in the heap already.
+        self._heap = sorted(self._heap + [(row.wake_at, row.id) for row in rows])
+        if len(rows) < _PAGE:
+            self._read_until, self._next_read = now + HORIZON, now + HORIZON // 2
+        else:
+            self._read_until = rows[-1].wake_at
+            self._next_read = max(self._read_until, now + _RETRY)

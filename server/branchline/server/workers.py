@@ -1,0 +1,116 @@
+"""Workers as the server deals with them: streams, polls, reports and signs of life."""
+
+from __future__ import annotations
+
+import asyncio
+
+from branchline.engine.values import NULL, Json
+from branchline.server.clock import Clock
+from branchline.server.dispatch import (
+    Delivery,
+    Dispatcher,
+    Offer,
+    TaskToken,
+    Worker,
+    WorkerOutbox,
+)
+from branchline.server.errors import shutting_down
+from branchline.server.runtime import ReportOutcome, Runtime
+from branchline.server.subscriptions import ProgressNote, Subscriptions
+
+
+class Workers:
+    """What workers may ask and tell."""
+
+    def __init__(
+        self,
+        dispatcher: Dispatcher,
+        runtime: Runtime,
+        subscriptions: Subscriptions,
+        clock: Clock,
+    ) -> None:
+        self._dispatcher = dispatcher
+        self._runtime = runtime
+        self._subscriptions = subscriptions
+        self._clock = clock
+        self._outboxes: set[WorkerOutbox] = set()
+        self._closing = False
+
+    @property
+    def lease(self) -> float:
+        """How long a worker may be silent, seconds."""
+        return self._dispatcher.lease
+
+    def connect(
+        self, worker_id: str, offers: tuple[Offer, ...], room: int, held: list[TaskToken]
+    ) -> tuple[Worker, WorkerOutbox]:
+        """A worker has opened a stream. Raises ``ServiceError`` when the server is closing."""
+        if self._closing:
+            raise shutting_down()
+        worker, outbox = self._dispatcher.connect(worker_id, offers, room, held)
+        self._outboxes.add(outbox)
+        self._runtime.poke()
+        return worker, outbox
+
+    def disconnect(self, worker: Worker, outbox: WorkerOutbox) -> None:
+        """A worker's stream has ended."""
+        self._outboxes.discard(outbox)
+        self._dispatcher.disconnect(worker, outbox)
+        self._runtime.poke()
+
+    async def poll(
+        self, worker_id: str, offers: tuple[Offer, ...], room: int, wait: float
+    ) -> list[Delivery]:
+        """Tasks for a worker without a stream, as soon as there is one."""
+        if self._closing:
+            raise shutting_down()
+        worker, outbox = self._dispatcher.connect_once(worker_id, offers, room)
+        self._outboxes.add(outbox)
+        self._runtime.poke()
+        try:
+            await asyncio.wait_for(outbox.wait(), wait)
+        except TimeoutError:
+            pass
+        finally:
+            self.disconnect(worker, outbox)
+        if outbox.closed is not None:
+            raise outbox.closed
+        return outbox.take()[0]
+
+    def seen(self, worker: Worker) -> None:
+        """A worker gave a sign of life."""
+        self._dispatcher.seen(worker)
+
+    def drain(self, worker: Worker) -> None:
+        """A worker wants no more tasks."""
+        self._dispatcher.drain(worker)
+
+    def report(self, request: ReportOutcome) -> None:
+        """Take in an outcome."""
+        self._runtime.submit_urgent(request)
+
+    def heartbeat(self, token: TaskToken, message: str, data: Json) -> bool:
+        """A task's code gave a sign of life; whether its lease still stands."""
+        task = self._dispatcher.heartbeat(token)
+        if task is None:
+            return False
+        if message or data != NULL:
+            payload = task.payload
+            note = ProgressNote(
+                branch=payload.branch,
+                step=payload.step,
+                activity=task.activity,
+                item=payload.item,
+                attempt=payload.attempt,
+                message=message,
+                data=data,
+                time=self._clock.now(),
+            )
+            self._subscriptions.publish_progress(payload.execution_id, note)
+        return True
+
+    def close(self) -> None:
+        """End all streams, so that workers connect elsewhere or again."""
+        self._closing = True
+        for outbox in self._outboxes:
+            outbox.close(shutting_down())

@@ -1,0 +1,118 @@
+"""Databases are brought to the present schema, and none that is not ours is touched."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine
+
+from branchline.server.storage import CannotOpen, SchemaTooNew, Store
+from branchline.server.storage.schema import metadata
+from branchline.server.storage.upgrade import MIGRATIONS, REVISIONS
+from tests.storage.examples import content
+
+
+def definitions(path: Path) -> set[tuple[str, str]]:
+    """The SQL of every table and index of a SQLite file but Alembic's own."""
+    connection = sqlite3.connect(path)
+    rows = connection.execute(
+        "SELECT name, sql FROM sqlite_master WHERE tbl_name != 'alembic_version' AND sql NOT NULL"
+    ).fetchall()
+    connection.close()
+    return {(name, " ".join(sql.split())) for name, sql in rows}
+
+
+async def test_the_migrations_lead_to_the_schema(store: Store, url: str) -> None:
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+    engine.dispose()
+
+
+async def test_the_migrations_make_what_the_schema_would_make(
+    store: Store, path: Path, tmp_path: Path
+) -> None:
+    """Down to what Alembic does not compare: partial indexes, tables without row ids."""
+    engine = create_engine(f"sqlite:///{tmp_path / 'direct.db'}")
+    metadata.create_all(engine)
+    engine.dispose()
+    assert definitions(path) == definitions(tmp_path / "direct.db")
+
+
+def test_the_known_revisions_are_those_of_the_migrations() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    scripts = ScriptDirectory.from_config(config).walk_revisions()
+    assert tuple(script.revision for script in scripts)[::-1] == REVISIONS
+
+
+async def test_a_newer_schema_is_refused_with_both_revisions(url: str, path: Path) -> None:
+    await (await Store.open(url)).close()
+    connection = sqlite3.connect(path)
+    connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    connection.commit()
+    connection.close()
+    with pytest.raises(SchemaTooNew, match=f"9999.*{REVISIONS[-1]}"):
+        await Store.open(url)
+
+
+async def test_a_database_of_another_program_is_refused_and_left_alone(
+    url: str, path: Path
+) -> None:
+    connection = sqlite3.connect(path)
+    connection.execute("CREATE TABLE photos (name TEXT)")
+    connection.close()
+    before = content(path)
+    with pytest.raises(CannotOpen, match=r"another program.*photos"):
+        await Store.open(url)
+    assert content(path) == before
+
+
+@pytest.fixture
+def empty(path: Path) -> None:
+    """The file is there, and empty: all that a first start leaves that was cut off."""
+    path.touch()
+
+
+@pytest.mark.usefixtures("empty")
+async def test_an_upgrade_that_was_cut_off_is_done_again(url: str) -> None:
+    store = await Store.open(url)
+    assert await store.next_due() is None
+    await store.close()
+
+
+async def test_every_database_has_an_id_of_its_own(tmp_path: Path) -> None:
+    stores = [await Store.open(f"sqlite:///{tmp_path / name}") for name in ("a.db", "b.db")]
+    first, second = [store.database_id for store in stores]
+    for store in stores:
+        await store.close()
+    assert first
+    assert first != second
+
+
+async def test_a_path_may_hold_any_characters(tmp_path: Path) -> None:
+    folder = tmp_path / "100 % ü"
+    folder.mkdir()
+    await (await Store.open(f"sqlite:///{folder / 'x.db'}")).close()
+    assert (folder / "x.db").is_file()
+
+
+async def test_an_up_to_date_database_opens_without_alembic(url: str) -> None:
+    """Its import would be most of the time that a start takes."""
+    await (await Store.open(url)).close()
+    program = (
+        "import asyncio, sys\n"
+        "from branchline.server.storage import Store\n"
+        f"store = asyncio.run(Store.open({url!r}))\n"
+        "sys.exit('alembic' in sys.modules)\n"
+    )
+    opened = subprocess.run([sys.executable, "-c", program], check=False)  # noqa: ASYNC221
+    assert opened.returncode == 0
