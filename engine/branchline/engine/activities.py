@@ -87,9 +87,7 @@ def _go_on_with_items(t: Transition, branch: Branch, plan: StepPlan, scope: Scop
         complete_step(t, branch, plan.step.store)
 
 
-def _schedule(
-    t: Transition, branch: Branch, plan: StepPlan, scope: Scope, item: int = 0
-) -> None:
+def _schedule(t: Transition, branch: Branch, plan: StepPlan, scope: Scope, item: int = 0) -> None:
     """Emit the task of an attempt. Raises ``ExpressionError``."""
     step, visit = plan.step, branch.visit
     attempt = visit.attempts.get(item) or Attempt()

@@ -88,9 +88,7 @@ def _is_live(t: Transition, name: str, forking: Branch) -> bool:
     """Whether a named branch is live; the forking one ends before its edges start any."""
     latest = t.state.latest.get(name) if name else None
     return (
-        latest is not None
-        and latest != forking.id
-        and not t.state.branches[latest].status.closed
+        latest is not None and latest != forking.id and not t.state.branches[latest].status.closed
     )
 
 

@@ -12,7 +12,7 @@ class Command(msgspec.Struct, frozen=True):
     """Base of all commands."""
 
 
-class CompleteTask(Command):
+class CompleteTask(Command, frozen=True):
     """An attempt succeeded (semantics 7.4)."""
 
     task: int
@@ -21,14 +21,14 @@ class CompleteTask(Command):
     remove: tuple[str, ...] = ()
 
 
-class FailTask(Command):
+class FailTask(Command, frozen=True):
     """An attempt failed, ran out of time, or lost its worker."""
 
     task: int
     error: Failure
 
 
-class Signal(Command):
+class Signal(Command, frozen=True):
     """Somebody sends a signal (semantics 10.1)."""
 
     topic: str
@@ -36,11 +36,11 @@ class Signal(Command):
     signal_id: str = ""
 
 
-class Wake(Command):
+class Wake(Command, frozen=True):
     """The earliest due time of the execution has come."""
 
 
-class Cancel(Command):
+class Cancel(Command, frozen=True):
     """Somebody cancels the execution (semantics 4.9)."""
 
     reason: str = ""

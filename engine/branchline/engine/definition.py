@@ -37,7 +37,7 @@ class Jitter(StrEnum):
     FULL = "FULL"
 
 
-class Input(Part):
+class Input(Part, frozen=True):
     """An argument of the workflow (semantics 2.2)."""
 
     name: str = ""
@@ -47,7 +47,7 @@ class Input(Part):
     """A JSON value; unset means that the input is required."""
 
 
-class Output(Part):
+class Output(Part, frozen=True):
     """A result, read from a branch at the end (semantics 2.3)."""
 
     name: str = ""
@@ -61,7 +61,7 @@ class Output(Part):
         return self.variable or self.name
 
 
-class Edge(Part):
+class Edge(Part, frozen=True):
     """A way on from a step (semantics 5.1)."""
 
     step: str = ""
@@ -69,7 +69,7 @@ class Edge(Part):
     branch: str = ""
 
 
-class Join(Part):
+class Join(Part, frozen=True):
     """Waits for branches (semantics 6)."""
 
     branches: tuple[str, ...] = ()
@@ -77,7 +77,7 @@ class Join(Part):
     branch_mappings: dict[str, str] = {}
 
 
-class WaitSignal(Part):
+class WaitSignal(Part, frozen=True):
     """Waits for a signal (semantics 10.2)."""
 
     topic: str = ""
@@ -86,19 +86,19 @@ class WaitSignal(Part):
     on_timeout: str = ""
 
 
-class Sleep(Part):
+class Sleep(Part, frozen=True):
     """Sleeps (semantics 10.3)."""
 
     duration: int | None = None
 
 
-class Pause(Part):
+class Pause(Part, frozen=True):
     """Holds the branch until it is unpaused (semantics 10.4)."""
 
     reason: str = ""
 
 
-class Child(Part):
+class Child(Part, frozen=True):
     """Starts an execution of another workflow (semantics 11.1)."""
 
     workflow: str = ""
@@ -108,7 +108,7 @@ class Child(Part):
     timeout: int | None = None
 
 
-class Each(Part):
+class Each(Part, frozen=True):
     """Runs a step once per item (semantics 9)."""
 
     items: Any | msgspec.UnsetType = msgspec.UNSET
@@ -116,7 +116,7 @@ class Each(Part):
     max_concurrency: int | None = None
 
 
-class RetryPolicy(Part):
+class RetryPolicy(Part, frozen=True):
     """When and how a failed step is tried again (semantics 8.3)."""
 
     error_equals: tuple[str, ...] = ()
@@ -128,7 +128,7 @@ class RetryPolicy(Part):
     timeout: int | None = None
 
 
-class CatchHandler(Part):
+class CatchHandler(Part, frozen=True):
     """Where an error leads when it is not tried again (semantics 8.4)."""
 
     error_equals: tuple[str, ...] = ()
@@ -136,7 +136,7 @@ class CatchHandler(Part):
     store: str = ""
 
 
-class Step(Part):
+class Step(Part, frozen=True):
     """A node of the graph (semantics 2.4); a sound one has exactly one kind."""
 
     name: str = ""
@@ -168,7 +168,7 @@ class Step(Part):
         return ["activity", *kinds] if self.activity else kinds
 
 
-class Group(Part):
+class Group(Part, frozen=True):
     """A group of steps, for editors (semantics 2.1)."""
 
     id: str = ""
@@ -182,7 +182,7 @@ class Group(Part):
     height: float | None = None
 
 
-class FollowUp(Part):
+class FollowUp(Part, frozen=True):
     """A workflow to start after completion (semantics 11.5)."""
 
     workflow: str = ""
@@ -190,7 +190,7 @@ class FollowUp(Part):
     inputs: Any = {}
 
 
-class Workflow(Part):
+class Workflow(Part, frozen=True):
     """A definition (semantics 2.1)."""
 
     name: str = ""

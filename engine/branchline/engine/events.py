@@ -24,7 +24,7 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type"):
     """Base of all events."""
 
 
-class ExecutionStarted(Event, tag="execution_started"):
+class ExecutionStarted(Event, frozen=True, tag="execution_started"):
     """The execution began, with the branch ``main``."""
 
     workflow: str
@@ -34,25 +34,25 @@ class ExecutionStarted(Event, tag="execution_started"):
     deadline: int | None = None
 
 
-class ExecutionCompleted(Event, tag="execution_completed"):
+class ExecutionCompleted(Event, frozen=True, tag="execution_completed"):
     """All branches completed and the outputs were read."""
 
     outputs: Variables = {}
 
 
-class ExecutionFailed(Event, tag="execution_failed"):
+class ExecutionFailed(Event, frozen=True, tag="execution_failed"):
     """A branch failed, an output could not be read, or time ran out."""
 
     error: Failure
 
 
-class ExecutionCanceled(Event, tag="execution_canceled"):
+class ExecutionCanceled(Event, frozen=True, tag="execution_canceled"):
     """Somebody cancelled it."""
 
     reason: str = ""
 
 
-class BranchStarted(Event, tag="branch_started"):
+class BranchStarted(Event, frozen=True, tag="branch_started"):
     """A branch began with a copy of its parent's variables (semantics 5.3)."""
 
     branch: str
@@ -60,40 +60,40 @@ class BranchStarted(Event, tag="branch_started"):
     name: str = ""
 
 
-class BranchCompleted(Event, tag="branch_completed"):
+class BranchCompleted(Event, frozen=True, tag="branch_completed"):
     """A branch ended."""
 
     branch: str
 
 
-class BranchFailed(Event, tag="branch_failed"):
+class BranchFailed(Event, frozen=True, tag="branch_failed"):
     """A branch ended with an error."""
 
     branch: str
     error: Failure
 
 
-class BranchCanceled(Event, tag="branch_canceled"):
+class BranchCanceled(Event, frozen=True, tag="branch_canceled"):
     """A branch was stopped (semantics 4.6)."""
 
     branch: str
 
 
-class StepStarted(Event, tag="step_started"):
+class StepStarted(Event, frozen=True, tag="step_started"):
     """A branch entered a step."""
 
     branch: str
     step: str
 
 
-class StepCompleted(Event, tag="step_completed"):
+class StepCompleted(Event, frozen=True, tag="step_completed"):
     """A step ended; its patches and its result are in the state now."""
 
     branch: str
     store: str = ""
 
 
-class StepFailed(Event, tag="step_failed"):
+class StepFailed(Event, frozen=True, tag="step_failed"):
     """A step ended with an error; a catch may have taken it (semantics 8.4)."""
 
     branch: str
@@ -102,14 +102,14 @@ class StepFailed(Event, tag="step_failed"):
     store: str = ""
 
 
-class ItemsListed(Event, tag="items_listed"):
+class ItemsListed(Event, frozen=True, tag="items_listed"):
     """The items of a step with ``each`` are known (semantics 9.1)."""
 
     branch: str
     items: tuple[Json, ...]
 
 
-class TaskScheduled(Event, tag="task_scheduled"):
+class TaskScheduled(Event, frozen=True, tag="task_scheduled"):
     """An attempt waits for a worker (semantics 7.1). Time limits are microseconds."""
 
     task: int
@@ -124,7 +124,7 @@ class TaskScheduled(Event, tag="task_scheduled"):
     schedule_timeout: int | None = None
 
 
-class TaskCompleted(Event, tag="task_completed"):
+class TaskCompleted(Event, frozen=True, tag="task_completed"):
     """An attempt succeeded (semantics 7.4)."""
 
     task: int
@@ -133,20 +133,20 @@ class TaskCompleted(Event, tag="task_completed"):
     remove: tuple[str, ...] = ()
 
 
-class TaskFailed(Event, tag="task_failed"):
+class TaskFailed(Event, frozen=True, tag="task_failed"):
     """An attempt failed."""
 
     task: int
     error: Failure
 
 
-class TasksWithdrawn(Event, tag="tasks_withdrawn"):
+class TasksWithdrawn(Event, frozen=True, tag="tasks_withdrawn"):
     """Attempts were called off."""
 
     tasks: tuple[int, ...]
 
 
-class RetryScheduled(Event, tag="retry_scheduled"):
+class RetryScheduled(Event, frozen=True, tag="retry_scheduled"):
     """The step, or an item of it, will be tried again at ``due`` (semantics 8.3)."""
 
     branch: str
@@ -156,7 +156,7 @@ class RetryScheduled(Event, tag="retry_scheduled"):
     item: int | None = None
 
 
-class SignalReceived(Event, tag="signal_received"):
+class SignalReceived(Event, frozen=True, tag="signal_received"):
     """A signal is stored (semantics 10.1)."""
 
     signal: int
@@ -165,7 +165,7 @@ class SignalReceived(Event, tag="signal_received"):
     signal_id: str = ""
 
 
-class SignalAwaited(Event, tag="signal_awaited"):
+class SignalAwaited(Event, frozen=True, tag="signal_awaited"):
     """A branch waits for a signal until ``until`` (semantics 10.2)."""
 
     branch: str
@@ -173,27 +173,27 @@ class SignalAwaited(Event, tag="signal_awaited"):
     until: int
 
 
-class SignalConsumed(Event, tag="signal_consumed"):
+class SignalConsumed(Event, frozen=True, tag="signal_consumed"):
     """A branch took the oldest signal of its topic."""
 
     branch: str
     signal: int
 
 
-class WaitTimedOut(Event, tag="wait_timed_out"):
+class WaitTimedOut(Event, frozen=True, tag="wait_timed_out"):
     """A branch waited in vain."""
 
     branch: str
 
 
-class SleepStarted(Event, tag="sleep_started"):
+class SleepStarted(Event, frozen=True, tag="sleep_started"):
     """A branch sleeps until ``until`` (semantics 10.3)."""
 
     branch: str
     until: int
 
 
-class JoinReached(Event, tag="join_reached"):
+class JoinReached(Event, frozen=True, tag="join_reached"):
     """A branch waits at its step, a join (semantics 6.1)."""
 
     branch: str
@@ -207,7 +207,7 @@ class Merge(msgspec.Struct, frozen=True, omit_defaults=True):
     variable: str = ""
 
 
-class JoinPassed(Event, tag="join_passed"):
+class JoinPassed(Event, frozen=True, tag="join_passed"):
     """A join let a branch go on (semantics 6.3)."""
 
     branch: str

@@ -28,7 +28,7 @@ from branchline.engine.state import (
     Visit,
     timer_key,
 )
-from branchline.engine.values import encode, list_of
+from branchline.engine.values import Json, encode, list_of
 
 
 def evolve(state: Execution, event: e.Event, time: int) -> None:
@@ -189,7 +189,7 @@ def _step_completed(state: Execution, event: e.StepCompleted, _time: int) -> Non
         _set_status(state, branch, Status.RUNNING)
 
 
-def _result(visit: Visit) -> e.Json:
+def _result(visit: Visit) -> Json:
     if visit.items is not None:
         return list_of([visit.outcomes[item].result for item in range(len(visit.items))])
     return visit.outcomes[0].result if visit.outcomes else visit.received
@@ -198,7 +198,7 @@ def _result(visit: Visit) -> e.Json:
 def _step_failed(state: Execution, event: e.StepFailed, _time: int) -> None:
     branch = state.branches[event.branch]
     if event.store:
-        branch.variables[event.store] = e.Json(error_document(event.error))
+        branch.variables[event.store] = Json(error_document(event.error))
     _leave_visit(state, branch)
     if branch.status is not Status.RUNNING:
         _set_status(state, branch, Status.RUNNING)
@@ -313,7 +313,7 @@ def _join_passed(state: Execution, event: e.JoinPassed, _time: int) -> None:
     _set_status(state, branch, Status.RUNNING)
 
 
-def _merged(source: Branch, merge: e.Merge) -> e.Json | None:
+def _merged(source: Branch, merge: e.Merge) -> Json | None:
     if merge.variable:
         return paths.read(source.variables, merge.variable)
     return encode(source.variables)

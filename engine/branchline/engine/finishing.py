@@ -30,15 +30,11 @@ def fail_step(t: Transition, branch: Branch, error: Failure) -> None:
         t.emit(StepFailed(branch=branch.id, error=error))
         branches.fail(t, branch, error)
         return
-    t.emit(
-        StepFailed(branch=branch.id, error=error, caught_by=handler.next, store=handler.store)
-    )
+    t.emit(StepFailed(branch=branch.id, error=error, caught_by=handler.next, store=handler.store))
     t.entering.append((branch.id, handler.next))
 
 
-def _retry(
-    t: Transition, branch: Branch, plan: StepPlan, error: Failure, item: int | None
-) -> bool:
+def _retry(t: Transition, branch: Branch, plan: StepPlan, error: Failure, item: int | None) -> bool:
     attempt = branch.visit.attempts.get(item or 0, Attempt())
     index = attempt.policy
     if index is None:

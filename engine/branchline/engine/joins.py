@@ -6,6 +6,7 @@ from branchline.engine import branches
 from branchline.engine.definition import Join
 from branchline.engine.events import (
     BranchCompleted,
+    BranchFailed,
     Failure,
     JoinPassed,
     JoinReached,
@@ -48,7 +49,7 @@ def fail_deadlocked(t: Transition) -> bool:
     where = ", ".join(f'"{branch.id}" at "{branch.step}"' for branch in stuck[:10])
     error = Failure("join_deadlock", f"no branch is left that could satisfy a join: {where}")
     for branch in stuck[:-1]:
-        t.emit(branches.BranchFailed(branch=branch.id, error=error))
+        t.emit(BranchFailed(branch=branch.id, error=error))
     branches.fail(t, stuck[-1], error)
     return True
 
@@ -71,9 +72,7 @@ def _arrived(state: Execution, join: Join, join_state: JoinState) -> list[Branch
     return arrived
 
 
-def _arrived_of_all(
-    state: Execution, join: Join, join_state: JoinState
-) -> list[Branch] | None:
+def _arrived_of_all(state: Execution, join: Join, join_state: JoinState) -> list[Branch] | None:
     """The same for a join that lists nothing: it looks at all other branches."""
     waiting = join_state.waiting
     if not join.count and sum(state.live.values()) > len(waiting):

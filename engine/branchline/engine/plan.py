@@ -24,6 +24,9 @@ from branchline.engine.expressions import (
 )
 from branchline.engine.values import Json, Variables, encode
 
+Value = Any
+"""A plain JSON value of a definition."""
+
 Scope = Mapping[str, Any]
 """What expressions see: `inputs`, `state`, `execution`, `branch` (semantics 3.1)."""
 
@@ -97,9 +100,7 @@ class Parameters:
             return self._constant
         return encode(
             {
-                name: member
-                if isinstance(member, msgspec.Raw)
-                else member.render(scope)
+                name: member if isinstance(member, msgspec.Raw) else member.render(scope)
                 for name, member in self._members.items()
             }
         )
@@ -117,7 +118,7 @@ class _Reference:
         return self._template.render(scope) if document is None else document
 
 
-def _member(value: object) -> Json | Template | _Reference:
+def _member(value: Value) -> Json | Template | _Reference:
     template = compile_template(value)
     if template.is_constant:
         return encode(template.render({}))
@@ -129,7 +130,7 @@ def _member(value: object) -> Json | Template | _Reference:
 class Items:
     """What an ``each`` goes over (semantics 9.1)."""
 
-    def __init__(self, items: object) -> None:
+    def __init__(self, items: Value) -> None:
         self._expression = None
         self._template = None
         if isinstance(items, str) and "${" not in items:

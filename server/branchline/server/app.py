@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from types import TracebackType
 from typing import Self
 
@@ -98,9 +99,7 @@ class App:
         dispatcher = Dispatcher(clock, tokens, settings.lease)
         loader = Loader(self._store, catalog, lives)
         self._subscriptions = Subscriptions()
-        self._runtime = Runtime(
-            self._store, loader, lives, dispatcher, clock, settings.max_inbox
-        )
+        self._runtime = Runtime(self._store, loader, lives, dispatcher, clock, settings.max_inbox)
         self._timers = Timers(self._store, clock, self._wake)
         self._watchdog = Watchdog(
             dispatcher,
@@ -138,12 +137,11 @@ class App:
             self.failed.set_result(None)
 
     def _wake(self, execution_id: str) -> None:
-        try:
+        # A server that is going down refuses; the due time is in the database for the next.
+        with contextlib.suppress(ServiceError):
             self._runtime.submit_urgent(
                 Wake(execution_id, lambda: self._timers.again(execution_id))
             )
-        except ServiceError:
-            pass  # Going down: the due time is in the database for the next start.
 
     def _stored(self, change: Change, time: int) -> None:
         live = change.live

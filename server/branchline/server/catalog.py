@@ -49,9 +49,7 @@ class Catalog:
         content_hash = hashlib.sha256(_sorting_encoder.encode(workflow)).hexdigest()
         definition = _encoder.encode(workflow).decode()
         version, created = await guarded(
-            self._store.add_workflow(
-                workflow.name, content_hash, definition, self._clock.now()
-            )
+            self._store.add_workflow(workflow.name, content_hash, definition, self._clock.now())
         )
         self._latest[workflow.name] = max(version, self._latest.get(workflow.name, 0))
         return Registered(version, created)
@@ -82,7 +80,7 @@ class Catalog:
         row = await self._row(name, version)
         return row, _decoder.decode(row.definition)
 
-    async def list(self, after: str, limit: int) -> list[WorkflowRow]:
+    async def latest(self, after: str, limit: int) -> list[WorkflowRow]:
         """The latest version of each workflow, by name."""
         return await guarded(self._store.workflows(after, limit))
 

@@ -14,6 +14,7 @@ import sys
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import fields
+from typing import Any
 
 from branchline.server.settings import HELP, InvalidSetting, Settings, from_environ
 
@@ -85,7 +86,8 @@ async def _serve(settings: Settings) -> int:
     try:
         async with App(settings) as app:
             stopped = asyncio.create_task(stop.wait())
-            await asyncio.wait([stopped, app.failed], return_when=asyncio.FIRST_COMPLETED)
+            ends: list[asyncio.Future[Any]] = [stopped, app.failed]
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
             return _FAILED if app.failed.done() else 0
     except (CannotOpen, CannotListen, StoreError) as error:
         sys.stderr.write(f"branchline server: {error}\n")

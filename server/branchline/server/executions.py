@@ -11,8 +11,8 @@ from branchline.engine.inputs import InvalidInputs, bind_inputs
 from branchline.engine.values import Variables
 from branchline.server.catalog import Catalog
 from branchline.server.errors import Reason, ServiceError, Violation, execution_not_found
-from branchline.server.reading import guarded
 from branchline.server.histories import numbered_events
+from branchline.server.reading import guarded
 from branchline.server.runtime import Command, Delete, Live, Runtime, Start, Started, View
 from branchline.server.statuses import is_closed
 from branchline.server.storage import ExecutionFilter, ExecutionRow, Store
@@ -94,7 +94,7 @@ class Executions:
                 closed.result()
         return await self.row(execution_id)
 
-    async def list(
+    async def find(
         self, wanted: ExecutionFilter, before_key: int | None, limit: int
     ) -> list[ExecutionRow]:
         """Executions, the newest first (semantics 12.5)."""

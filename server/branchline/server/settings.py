@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from typing import Literal
 
 _PREFIX = "BRANCHLINE_"
 
@@ -36,7 +37,7 @@ class Settings:
     """How many executions that run are kept in memory."""
     shutdown_grace: float = 10.0
     """How long calls under way may take when the server goes down."""
-    synchronous: str = "FULL"
+    synchronous: Literal["FULL", "NORMAL"] = "FULL"
     """SQLite's `synchronous`: FULL keeps every acknowledged change through a power cut."""
     log_format: str = "text"
     """`text` for people or `json` for programs."""
@@ -64,14 +65,14 @@ HELP = {
     "cached_dormant": "waiting executions that are kept in memory",
     "cached_running": "running executions that are kept in memory",
     "shutdown_grace": "seconds that calls under way may take when the server goes down",
-    "synchronous": "SQLite's synchronous: FULL, NORMAL or OFF",
+    "synchronous": "SQLite's synchronous: FULL or NORMAL",
     "log_format": "text or json",
     "log_level": "debug, info, warning or error",
 }
 """What each setting means, for the command line."""
 
 _CHOICES = {
-    "synchronous": ("FULL", "NORMAL", "OFF"),
+    "synchronous": ("FULL", "NORMAL"),
     "log_format": ("text", "json"),
     "log_level": ("debug", "info", "warning", "error"),
 }

@@ -40,9 +40,7 @@ def suspension_of(state: Execution) -> Suspension | None:
     if state.status is not Status.SUSPENDED:
         return None
     dormant = [
-        _dormant(branch)
-        for branch in state.live_branches()
-        if branch.status is Status.SUSPENDED
+        _dormant(branch) for branch in state.live_branches() if branch.status is Status.SUSPENDED
     ]
     return Suspension(
         reason=min((item.reason for item in dormant), key=lambda reason: reason.value),

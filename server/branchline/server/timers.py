@@ -7,6 +7,7 @@ when its time comes near, so that a hundred thousand sleepers cost nothing.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from heapq import heappop, heappush
 
@@ -57,10 +58,8 @@ class Timers:
             await self.run_once()
             self._changed.clear()
             pause = (self._next_moment() - self._clock.now()) / 1e6
-            try:
+            with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._changed.wait(), max(pause, 0))
-            except TimeoutError:
-                pass
 
     async def run_once(self) -> int:
         """Fire what is due now. Returns how many executions were woken."""

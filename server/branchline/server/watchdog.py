@@ -88,6 +88,4 @@ class Watchdog:
             return
         message = f"the task was delivered {task.delivery} times and no worker ended it"
         self._dispatcher.detach(task)
-        self._end(
-            task, Failure("worker_lost", message), partial(self._dispatcher.release, task)
-        )
+        self._end(task, Failure("worker_lost", message), partial(self._dispatcher.release, task))

@@ -28,9 +28,7 @@ class News(NamedTuple):
     progress: list[ProgressNote]
 
 
-async def follow(
-    key: int, after: int, watcher: Watcher, read: ReadHistory
-) -> AsyncIterator[News]:
+async def follow(key: int, after: int, watcher: Watcher, read: ReadHistory) -> AsyncIterator[News]:
     """Events after a number, in order, without gaps or repeats, until the execution ends.
 
     Raises ``ServiceError`` when the history has not reached the number.

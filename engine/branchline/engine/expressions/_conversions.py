@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Final
 
 from ._calls import Functions, pure, refused
-from ._errors import ExpressionError, shorten
+from ._errors import ExpressionError, shown
 from ._times import SECOND, Duration, Timestamp, parse_duration, parse_timestamp
 from ._values import INT_MAX, INT_MIN, Value, check_integer, type_of
 
@@ -15,6 +15,7 @@ _FRACTION = re.compile(
     r"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|(?i:inf|infinity|nan))"
 )
 _PLAIN_EXPONENTS: Final = range(-4, 6)
+_LONGEST_NUMBER: Final = 1_000
 _TRUE: Final = frozenset({"true", "True", "TRUE", "t", "1"})
 _FALSE: Final = frozenset({"false", "False", "FALSE", "f", "0"})
 
@@ -53,7 +54,7 @@ def _double(value: Value) -> float:
         return float(check_integer(value))
     if type(value) is not str:
         raise refused("double", value)
-    if _FRACTION.fullmatch(value) is None:
+    if len(value) > _LONGEST_NUMBER or _FRACTION.fullmatch(value) is None:
         raise _not_a("a number", value)
     return float(value)
 
@@ -118,7 +119,7 @@ def _dyn(value: Value) -> Value:
 
 
 def _not_a(expected: str, text: str) -> ExpressionError:
-    return ExpressionError(f"{shorten(text)!r} is not {expected}")
+    return ExpressionError(f"{shown(text)} is not {expected}")
 
 
 FUNCTIONS: Functions = {

@@ -18,6 +18,11 @@ def shorten(text: str) -> str:
     return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
 
 
+def shown(value: object) -> str:
+    """Write a value as an error message shows it; a long text costs no more than a short one."""
+    return shorten(repr(shorten(value) if isinstance(value, str) else value))
+
+
 class InvalidText(Exception):
     """A text that does not compile.
 

@@ -44,8 +44,9 @@ def _format(budget: Budget, pattern: Value, arguments: Value) -> str:
 
 def _write(budget: Budget, letter: str, value: Value, precision: str | None) -> str:
     if letter in "fe":
-        return _write_fraction(letter, value, precision)
-    text = _WRITERS[letter](budget, value)
+        text = _write_fraction(letter, value, precision)
+    else:
+        text = _WRITERS[letter](budget, value)
     budget.spend_text(len(text))
     return text
 

@@ -111,6 +111,7 @@ def _transform_entries(loop: Loop, bodies: tuple[Evaluator, ...]) -> Evaluator:
                 entry = result(frame)
                 if not is_map(entry):
                     raise ExpressionError(f"transformMapEntry takes objects, not {kind(entry)}")
+                frame.budget.spend(len(entry))
                 yield from ((key, get(entry, key)) for key in entry)
 
     def run(frame: Frame) -> Value:

@@ -5,7 +5,7 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import Final, TypeAlias, TypeGuard
 
-from ._errors import ExpressionError
+from ._errors import ExpressionError, shown
 from ._frame import Budget
 from ._times import Duration, Timestamp
 from ._values import (
@@ -220,7 +220,7 @@ def _find_entry(container: Mapping[Value, Value], key: Value) -> Optional:
     except KeyError:
         return ABSENT
     except ValueError as error:
-        raise ExpressionError(f"the value of {key!r} can't be read: {error}") from error
+        raise ExpressionError(f"the value of {shown(key)} can't be read: {error}") from error
 
 
 def get(container: Value, key: Value) -> Value:
@@ -230,7 +230,7 @@ def get(container: Value, key: Value) -> Value:
         return found.value
     if type(container) is list:
         raise ExpressionError(f"the index {key} is outside of a list of {len(container)}")
-    raise ExpressionError(f"there is no key {key!r}")
+    raise ExpressionError(f"there is no key {shown(key)}")
 
 
 def _told(value: Value) -> str:

@@ -115,7 +115,9 @@ class _Builder(Transformer[Token, Node]):
         base, token = children
         field = _field(token)
         if isinstance(base, Select):
-            return Select(base.position, base.depth, base.cost, base.base, (*base.fields, field))
+            # A row of fields is one node: it is as flat as it looks.
+            fields = (*base.fields, field)
+            return Select(base.position, base.depth, base.cost + 1, base.base, fields)
         return _checked(Select(base.position, *measure(base), base, (field,)))
 
     def select_lenient(self, children: tuple[Node, Token]) -> Node:

@@ -5,7 +5,7 @@ import math
 from collections.abc import Mapping
 from typing import cast
 
-from ._errors import ExpressionError, LimitReached
+from ._errors import ExpressionError, LimitReached, shown
 from ._limits import MAX_DOCUMENT_NESTING, MAX_RESULT_SIZE
 from ._times import Duration, Timestamp
 from ._values import Json, TypeValue, Value, is_map, kind
@@ -71,7 +71,9 @@ class Results:
         same = type(value) is dict
         for key in value:
             if type(key) is not str:
-                raise ExpressionError(f"a key of a result is a string, not {kind(key)} ({key!r})")
+                raise ExpressionError(
+                    f"a key of a result is a string, not {kind(key)} ({shown(key)})"
+                )
             self._spend(len(key) + 4)
             old = value[key]
             new = result[key] = self.json(old, depth + 1)

@@ -1,11 +1,15 @@
 """Names and fields: how `state.order.total` finds its value (semantics 3.5)."""
 
 from collections.abc import Mapping
+from typing import Final
 
 from ._errors import ExpressionError
 from ._frame import Evaluator, Frame
 from ._operators import find, get
 from ._values import ABSENT, TYPE_VALUES, Optional, Value, is_map, kind
+
+_MOST_DOTTED: Final = 10
+"""Parts of a variable's name with dots in it."""
 
 
 def variable(name: str, fields: tuple[str, ...]) -> Evaluator:
@@ -38,7 +42,7 @@ def _resolve(scope: Mapping[str, Value], names: tuple[str, ...]) -> Value:
     found = find(scope, first)
     if found.present:
         return select(found.value, names[1:], first)
-    for count in range(len(names), 1, -1):
+    for count in range(min(len(names), _MOST_DOTTED), 1, -1):
         dotted = ".".join(names[:count])
         if dotted in scope:
             return select(scope[dotted], names[count:], dotted)
@@ -55,11 +59,12 @@ def select(value: Value, fields: tuple[str, ...], path: str) -> Value:
         if type(value) is Optional:
             return _select_optional(value, fields[position:], path)
         if not is_map(value):
-            raise ExpressionError(f"{path} is {kind(value)} and has no field {field!r}")
+            way = ".".join((path, *fields[:position]))
+            raise ExpressionError(f"{way} is {kind(value)} and has no field {field!r}")
         found = find(value, field)
         if not found.present:
-            raise ExpressionError(f"{path} has no key {field!r}")
-        value, path = found.value, f"{path}.{field}"
+            raise ExpressionError(f"{'.'.join((path, *fields[:position]))} has no key {field!r}")
+        value = found.value
     return value
 
 

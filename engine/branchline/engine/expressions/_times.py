@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from ._errors import ExpressionError, shorten
+from ._errors import ExpressionError, shown
 
 SECOND = 1_000_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -14,6 +14,7 @@ _FIRST_NANOS = -62_135_596_800 * SECOND
 _LAST_NANOS = 253_402_300_800 * SECOND - 1
 _LONGEST_NANOS = 2**63 - 1
 _MINUTES_PER_HOUR = 60
+_LONGEST_TEXT = 100
 
 _TIMESTAMP = re.compile(
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt]([0-9]{2}):([0-9]{2}):([0-9]{2})"
@@ -104,6 +105,8 @@ def parse_timestamp(text: str) -> Timestamp:
 def parse_duration(text: str) -> Duration:
     """Read a duration, as in `1h30m`, `-1.5h`, `250ms` and `0`."""
     sign = -1 if text.startswith("-") else 1
+    if len(text) > _LONGEST_TEXT:
+        raise _not_a("duration", text)
     rest = text[1:] if text[:1] in {"-", "+"} else text
     if rest == "0":
         return Duration(0)
@@ -122,16 +125,26 @@ def _part_nanos(whole: str, fraction: str, unit: int) -> int:
     return int(whole) * unit + int(fraction or "0") * unit // scale
 
 
-@lru_cache(maxsize=256)
 def parse_zone(name: str) -> tzinfo:
     """Find a time zone by its IANA name, or by its offset, as in `+05:30`."""
+    if len(name) > _LONGEST_TEXT:
+        raise _no_zone(name)
+    return _find_zone(name)
+
+
+@lru_cache(maxsize=256)
+def _find_zone(name: str) -> tzinfo:
     match = _OFFSET.fullmatch(name)
     try:
         if match is not None:
             return timezone(_offset(match[1], match[2], match[3]))
         return UTC if name == "UTC" else ZoneInfo(name)
     except (KeyError, ValueError, OSError):
-        raise ExpressionError(f"there is no time zone {shorten(name)!r}") from None
+        raise _no_zone(name) from None
+
+
+def _no_zone(name: str) -> ExpressionError:
+    return ExpressionError(f"there is no time zone {shown(name)}")
 
 
 def _offset(sign: str, hours: str, minutes: str) -> timedelta:
@@ -143,4 +156,4 @@ def _offset(sign: str, hours: str, minutes: str) -> timedelta:
 
 
 def _not_a(kind: str, text: str) -> ExpressionError:
-    return ExpressionError(f"{shorten(text)!r} is not a {kind}")
+    return ExpressionError(f"{shown(text)} is not a {kind}")

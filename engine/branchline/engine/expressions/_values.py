@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, TypeAlias, TypeGuard
 
-from ._errors import ExpressionError, shorten
+from ._errors import ExpressionError, shown
 from ._times import Duration, Timestamp
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
@@ -153,7 +153,7 @@ def whole_number(value: Value) -> int | None:
 
 def duplicate_key(key: Value) -> ExpressionError:
     """Say that a key stands twice in an object."""
-    return ExpressionError(f"the key {shorten(repr(key))} is there twice")
+    return ExpressionError(f"the key {shown(key)} is there twice")
 
 
 def truth(value: Value) -> bool:

@@ -45,9 +45,7 @@ def streaming(
     """A call with a stream of answers."""
 
     @functools.wraps(method)
-    async def call(
-        self: _Self, request: _Request, context: Context
-    ) -> AsyncIterator[_Response]:
+    async def call(self: _Self, request: _Request, context: Context) -> AsyncIterator[_Response]:
         try:
             async for response in method(self, request, context):
                 yield response

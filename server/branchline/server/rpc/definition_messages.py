@@ -7,11 +7,18 @@ import msgspec
 from branchline.engine import definition as d
 from branchline.engine.values import encode_text
 from branchline.server.rpc.checks import duration
-from branchline.server.rpc.definitions import JITTER, MATCHING
 from branchline.v1 import workflow_pb2 as pb
 
-_MATCHING_NUMBERS = {strategy: number for number, strategy in MATCHING.items()}
-_JITTER_NUMBERS = {strategy: number for number, strategy in JITTER.items()}
+_MATCHING = {
+    None: pb.EDGE_MATCHING_STRATEGY_UNSPECIFIED,
+    d.Matching.ALL: pb.EDGE_MATCHING_STRATEGY_ALL,
+    d.Matching.FIRST: pb.EDGE_MATCHING_STRATEGY_FIRST,
+}
+_JITTER = {
+    None: pb.JITTER_STRATEGY_UNSPECIFIED,
+    d.Jitter.NONE: pb.JITTER_STRATEGY_NONE,
+    d.Jitter.FULL: pb.JITTER_STRATEGY_FULL,
+}
 
 
 def workflow_message(workflow: d.Workflow) -> pb.Workflow:
@@ -62,7 +69,7 @@ def _step_message(step: d.Step) -> pb.Step:
             pb.Edge(step=edge.step, condition=edge.condition, branch=edge.branch)
             for edge in step.next
         ],
-        edge_matching_strategy=_MATCHING_NUMBERS[step.edge_matching_strategy],
+        edge_matching_strategy=_MATCHING[step.edge_matching_strategy],
         activity=step.activity,
         join=_join_message(step.join),
         wait_signal=_wait_message(step.wait_signal),
@@ -87,9 +94,7 @@ def _step_message(step: d.Step) -> pb.Step:
 def _join_message(join: d.Join | None) -> pb.Join | None:
     if join is None:
         return None
-    return pb.Join(
-        branches=join.branches, count=join.count, branch_mappings=join.branch_mappings
-    )
+    return pb.Join(branches=join.branches, count=join.count, branch_mappings=join.branch_mappings)
 
 
 def _wait_message(wait: d.WaitSignal | None) -> pb.WaitSignal | None:
@@ -134,7 +139,7 @@ def _retry_message(policy: d.RetryPolicy) -> pb.RetryPolicy:
         base_delay=duration(policy.base_delay),
         max_delay=duration(policy.max_delay),
         backoff_rate=policy.backoff_rate,
-        jitter_strategy=_JITTER_NUMBERS[policy.jitter_strategy],
+        jitter_strategy=_JITTER[policy.jitter_strategy],
         timeout=duration(policy.timeout),
     )
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
 import msgspec
 from google.protobuf.duration_pb2 import Duration
 
@@ -9,12 +12,14 @@ from branchline.engine import definition as d
 from branchline.server.rpc.checks import to_micros
 from branchline.v1 import workflow_pb2 as pb
 
-MATCHING = {
+T = TypeVar("T")
+
+_MATCHING: Mapping[int, d.Matching | None] = {
     pb.EDGE_MATCHING_STRATEGY_UNSPECIFIED: None,
     pb.EDGE_MATCHING_STRATEGY_ALL: d.Matching.ALL,
     pb.EDGE_MATCHING_STRATEGY_FIRST: d.Matching.FIRST,
 }
-JITTER = {
+_JITTER: Mapping[int, d.Jitter | None] = {
     pb.JITTER_STRATEGY_UNSPECIFIED: None,
     pb.JITTER_STRATEGY_NONE: d.Jitter.NONE,
     pb.JITTER_STRATEGY_FULL: d.Jitter.FULL,
@@ -52,7 +57,7 @@ class DefinitionReader:
         )
 
     def _input(self, message: pb.Input) -> d.Input:
-        default = msgspec.UNSET
+        default: Any = msgspec.UNSET
         if message.HasField("default_json"):
             default = self._json(f"inputs[{message.name}].default_json", message.default_json)
         return d.Input(
@@ -73,7 +78,7 @@ class DefinitionReader:
                 for edge in message.next
             ),
             edge_matching_strategy=self._choice(
-                "edge_matching_strategy", MATCHING, message.edge_matching_strategy
+                "edge_matching_strategy", _MATCHING, message.edge_matching_strategy
             ),
             activity=message.activity,
             join=_join(message.join) if message.HasField("join") else None,
@@ -109,7 +114,7 @@ class DefinitionReader:
         )
 
     def _each(self, message: pb.Each) -> d.Each:
-        items = msgspec.UNSET
+        items: Any = msgspec.UNSET
         if message.HasField("items_json"):
             items = self._json("each.items_json", message.items_json)
         concurrency = message.max_concurrency if message.HasField("max_concurrency") else None
@@ -122,7 +127,7 @@ class DefinitionReader:
             base_delay=_micros(message, "base_delay"),
             max_delay=_micros(message, "max_delay"),
             backoff_rate=message.backoff_rate if message.HasField("backoff_rate") else None,
-            jitter_strategy=self._choice("jitter_strategy", JITTER, message.jitter_strategy),
+            jitter_strategy=self._choice("jitter_strategy", _JITTER, message.jitter_strategy),
             timeout=_micros(message, "timeout"),
         )
 
@@ -142,7 +147,7 @@ class DefinitionReader:
             self._report(f"{field} must be JSON text: {error}")
             return empty
 
-    def _choice(self, field: str, choices: dict[int, msgspec.T], number: int) -> msgspec.T:
+    def _choice(self, field: str, choices: Mapping[int, T], number: int) -> T:
         if number not in choices:
             self._report(f"{field} has no choice {number}")
         return choices.get(number, choices[0])

@@ -16,7 +16,8 @@ from branchline.v1 import execution_pb2
 def event_message(sequence: int, time: int, event: e.Event) -> pb.Event:
     """An event of a history."""
     name, write = _WRITERS[type(event)]
-    return pb.Event(sequence=sequence, time=timestamp(time), **{name: write(event)})
+    kind: dict[str, Any] = {name: write(event)}
+    return pb.Event(sequence=sequence, time=timestamp(time), **kind)
 
 
 def progress_message(note: ProgressNote) -> pb.Progress:

@@ -9,12 +9,11 @@ from branchline.engine.events import Failure
 from branchline.engine.values import encode_text
 from branchline.server.dispatch import Dispatcher
 from branchline.server.rpc.checks import timestamp
-from branchline.server.rpc.events import failure_message, object_text
+from branchline.server.rpc.events import failure_message
 from branchline.server.runtime import Live
-from branchline.server.statuses import is_closed, status_number
+from branchline.server.statuses import status_of
 from branchline.server.storage import ExecutionRow
-from branchline.server.suspension import Suspension, suspension_of, waiting_tasks
-from branchline.engine.values import encode_text
+from branchline.server.suspension import Reason, Suspension, suspension_of, waiting_tasks
 from branchline.v1 import execution_pb2 as pb
 
 _decode_failure = msgspec.json.Decoder(Failure).decode
@@ -26,7 +25,7 @@ def row_message(row: ExecutionRow) -> pb.Execution:
         id=row.id,
         workflow=row.workflow,
         version=row.version,
-        status=pb.ExecutionStatus.Name(row.status),
+        status=_status(status_of(row.status)),
         start_time=timestamp(row.start_time),
         close_time=timestamp(row.close_time),
         outputs_json=row.outputs or "",
@@ -43,7 +42,7 @@ def live_message(live: Live, dispatcher: Dispatcher) -> pb.Execution:
         id=state.id,
         workflow=state.workflow,
         version=state.version,
-        status=pb.ExecutionStatus.Name(status_number(state.status)),
+        status=_status(state.status),
         start_time=timestamp(state.start_time),
         close_time=timestamp(state.close_time),
         inputs_json=encode_text(state.inputs),
@@ -56,6 +55,14 @@ def live_message(live: Live, dispatcher: Dispatcher) -> pb.Execution:
             pb.WaitingTask(activity=activity, task_queue=queue) for activity, queue in waiting
         ],
     )
+
+
+def _status(status: Status) -> pb.ExecutionStatus.ValueType:
+    return pb.ExecutionStatus.Value(f"EXECUTION_STATUS_{status}")
+
+
+def _reason(reason: Reason) -> pb.SuspensionReason.ValueType:
+    return pb.SuspensionReason.Value(f"SUSPENSION_REASON_{reason.name}")
 
 
 def _branch_message(branch: Branch) -> pb.Branch:
@@ -74,14 +81,14 @@ def _suspension_message(suspension: Suspension | None) -> pb.Suspension | None:
     if suspension is None:
         return None
     return pb.Suspension(
-        reason=pb.SuspensionReason.Name(suspension.reason.value),
+        reason=_reason(suspension.reason),
         topics=suspension.topics,
         wake_time=timestamp(suspension.wake_time),
         branches=[
             pb.DormantBranch(
                 branch=item.branch,
                 step=item.step,
-                reason=pb.SuspensionReason.Name(item.reason.value),
+                reason=_reason(item.reason),
                 topic=item.topic,
                 wake_time=timestamp(item.wake_time),
             )

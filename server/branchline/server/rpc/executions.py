@@ -81,7 +81,7 @@ class Executions(ExecutionServiceServicer):
         size = page_size(request.page_size)
         name = list_name(request.filter)
         position = read_token(name, request.page_token)
-        rows = await self._executions.list(
+        rows = await self._executions.find(
             filter_of(request.filter), int(position) if position else None, size + 1
         )
         more = len(rows) > size

@@ -5,9 +5,8 @@ from __future__ import annotations
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from branchline.server.errors import invalid_field
-from branchline.server.statuses import ALL_STATUSES
+from branchline.server.statuses import ALL_STATUSES, status_of
 from branchline.server.storage import ExecutionFilter
-from branchline.v1 import execution_pb2
 from branchline.v1 import execution_service_pb2 as pb
 
 
@@ -15,10 +14,7 @@ def filter_of(message: pb.ExecutionFilter) -> ExecutionFilter:
     """The filter of a request. Raises ``ServiceError`` for an unknown status."""
     for status in message.statuses:
         if status not in ALL_STATUSES:
-            known = ", ".join(
-                execution_pb2.ExecutionStatus.Name(number).removeprefix("EXECUTION_STATUS_")
-                for number in ALL_STATUSES
-            )
+            known = ", ".join(f"{number} ({status_of(number)})" for number in ALL_STATUSES)
             raise invalid_field("filter.statuses", f"has no status {status}; known are {known}")
     after = _micros(message.started_after) if message.HasField("started_after") else None
     before = _micros(message.started_before) if message.HasField("started_before") else None

@@ -54,9 +54,7 @@ class OutcomeReader:
             return None
         return heartbeat.token, CancellationReason.LEASE_LOST
 
-    def _command(
-        self, task: int, outcome: pb.TaskOutcome
-    ) -> CompleteTask | FailTask | None:
+    def _command(self, task: int, outcome: pb.TaskOutcome) -> CompleteTask | FailTask | None:
         kind = outcome.WhichOneof("outcome")
         if kind == "completed":
             result = outcome.completed

@@ -38,9 +38,7 @@ class RpcServer:
         self._server = grpc.aio.server(options=_options(max_message))
         self._health = health.aio.HealthServicer()
         workflow_service_pb2_grpc.add_WorkflowServiceServicer_to_server(workflows, self._server)
-        execution_service_pb2_grpc.add_ExecutionServiceServicer_to_server(
-            executions, self._server
-        )
+        execution_service_pb2_grpc.add_ExecutionServiceServicer_to_server(executions, self._server)
         task_service_pb2_grpc.add_TaskServiceServicer_to_server(tasks, self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         names = (*_SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME)

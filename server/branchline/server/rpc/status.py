@@ -7,6 +7,7 @@ from typing import NoReturn, TypeVar
 import grpc
 from google.protobuf.any_pb2 import Any
 from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import Message
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
@@ -98,7 +99,7 @@ def _with_violations(error: ServiceError) -> str:
     return f"{error.message}: {fields}"
 
 
-def _pack(details: list[Any], message: object) -> None:
+def _pack(details: list[Any], message: Message) -> None:
     packed = Any()
     packed.Pack(message)
     details.append(packed)

@@ -114,9 +114,7 @@ class Tasks(TaskServiceServicer):
         else:
             outbox.close(shutting_down())
 
-    def _take(
-        self, worker: Worker, outbox: WorkerOutbox, request: pb.StreamTasksRequest
-    ) -> None:
+    def _take(self, worker: Worker, outbox: WorkerOutbox, request: pb.StreamTasksRequest) -> None:
         self._workers.seen(worker)
         for outcome in request.outcomes:
             self._outcomes.report(outcome, partial(outbox.acknowledge, outcome.token))
@@ -128,9 +126,7 @@ class Tasks(TaskServiceServicer):
             self._workers.drain(worker)
 
     async def _report(self, outcome: task_pb2.TaskOutcome) -> task_pb2.OutcomeAck:
-        answered: asyncio.Future[ServiceError | None] = (
-            asyncio.get_running_loop().create_future()
-        )
+        answered: asyncio.Future[ServiceError | None] = asyncio.get_running_loop().create_future()
         self._outcomes.report(outcome, partial(_settle, answered))
         return ack_message(Ack(outcome.token, await answered))
 

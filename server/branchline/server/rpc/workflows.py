@@ -49,9 +49,7 @@ class Workflows(WorkflowServiceServicer):
         _, problems = await self._read(request.HasField("workflow"), request.workflow)
         return pb.ValidateWorkflowResponse(
             problems=[
-                workflow_pb2.Problem(
-                    code=problem.code, step=problem.step, message=problem.message
-                )
+                workflow_pb2.Problem(code=problem.code, step=problem.step, message=problem.message)
                 for problem in problems
             ]
         )
@@ -73,7 +71,7 @@ class Workflows(WorkflowServiceServicer):
     ) -> pb.ListWorkflowsResponse:
         size = page_size(request.page_size)
         after = read_token(_LIST, request.page_token)
-        rows = await self._catalog.list(after, size + 1)
+        rows = await self._catalog.latest(after, size + 1)
         more = len(rows) > size
         return pb.ListWorkflowsResponse(
             workflows=[_version_message(row) for row in rows[:size]],
@@ -81,7 +79,9 @@ class Workflows(WorkflowServiceServicer):
         )
 
     async def _read(
-        self, given: bool, message: workflow_pb2.Workflow  # noqa: FBT001 - a field's presence
+        self,
+        given: bool,
+        message: workflow_pb2.Workflow,  # noqa: FBT001 - a field's presence
     ) -> Checked:
         if not given:
             raise invalid_field("workflow", "is required")

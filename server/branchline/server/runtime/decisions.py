@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 from branchline.engine import (
     AnyCommand,
@@ -95,9 +96,7 @@ class Decisions:
         )
         turn.on_lost.append(request.reply.fail)
 
-    def _existing(
-        self, turn: Turn, request: Start, loaded: Loaded
-    ) -> tuple[str, int, bool] | None:
+    def _existing(self, turn: Turn, request: Start, loaded: Loaded) -> tuple[str, int, bool] | None:
         """The execution in the way of a start: its id, version, and if the start is its own."""
         workflow = request.plan.workflow.name
         same = turn.requests.get((workflow, request.request_id))
@@ -139,7 +138,7 @@ class Decisions:
             turn.on_stored.append(partial(request.reply.succeed, None))
             turn.on_lost.append(request.reply.fail)
 
-    def _view(self, request: View[object], loaded: Loaded) -> None:
+    def _view(self, request: View[Any], loaded: Loaded) -> None:
         live = self._lives.by_id(request.execution_id) or loaded.closed.get(request.execution_id)
         if live is None:
             request.reply.fail(execution_not_found(request.execution_id))

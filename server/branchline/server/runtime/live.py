@@ -69,9 +69,7 @@ class LiveExecutions:
             self.drop(live)
             return
         running = live.state.status is Status.RUNNING
-        keep, leave = (
-            (self._running, self._dormant) if running else (self._dormant, self._running)
-        )
+        keep, leave = (self._running, self._dormant) if running else (self._dormant, self._running)
         leave.pop(live.key, None)
         keep[live.key] = live
         keep.move_to_end(live.key)

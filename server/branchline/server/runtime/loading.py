@@ -70,12 +70,11 @@ class Loader:
         ids, keys = set(), set()
         for request in requests:
             if isinstance(request, ReportOutcome | FailLeasedTask):
-                key = _execution_key(request)
-                if self._lives.by_key(key) is None:
-                    keys.add(key)
+                keys.add(_execution_key(request))
             elif not isinstance(request, Start):
-                if self._lives.by_id(request.execution_id) is None:
-                    ids.add(request.execution_id)
+                ids.add(request.execution_id)
+        ids = {execution_id for execution_id in ids if self._lives.by_id(execution_id) is None}
+        keys = {key for key in keys if self._lives.by_key(key) is None}
         rows = []
         if ids:
             rows += await self._store.executions_by_id(list(ids))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from branchline.engine import AnyCommand, Plan
 from branchline.engine.commands import CompleteTask, FailTask
@@ -129,7 +129,7 @@ class Wake:
         """Called when it could not be done, to ask again later."""
 
 
-AnyRequest = Start | Command | Delete | View[object] | ReportOutcome | FailLeasedTask | Wake
+AnyRequest = Start | Command | Delete | View[Any] | ReportOutcome | FailLeasedTask | Wake
 
 
 def refuse(request: AnyRequest, error: ServiceError) -> None:

@@ -10,6 +10,7 @@ import asyncio
 import random
 from collections import deque
 from collections.abc import Callable
+from typing import Any
 
 import structlog
 
@@ -79,9 +80,7 @@ class Runtime:
         self._inbox.append(request)
         self._wanted.set()
 
-    def submit_urgent(
-        self, request: ReportOutcome | FailLeasedTask | Wake | View[object]
-    ) -> None:
+    def submit_urgent(self, request: ReportOutcome | FailLeasedTask | Wake | View[Any]) -> None:
         """Take in what must not wait behind callers. Raises ``ServiceError`` when stopping."""
         if self._stopping:
             raise shutting_down()
@@ -173,8 +172,8 @@ class Runtime:
         for change in turn.changes.values():
             self._lives.drop(change.live)
         error = store_unavailable(cause)
-        for refuse in turn.on_lost:
-            refuse(error)
+        for lost in turn.on_lost:
+            lost(error)
 
     def _refuse(self, requests: list[AnyRequest], cause: StoreError) -> None:
         log.warning("loading failed", error=str(cause), requests=len(requests))

@@ -7,7 +7,13 @@ from collections.abc import Callable
 from branchline.engine import Status
 from branchline.engine import events as e
 from branchline.engine.values import encode_text
-from branchline.server.dispatch import Assignment, CancellationReason, Dispatcher, PendingTask, TaskKey
+from branchline.server.dispatch import (
+    Assignment,
+    CancellationReason,
+    Dispatcher,
+    PendingTask,
+    TaskKey,
+)
 from branchline.server.errors import ServiceError
 from branchline.server.histories import history_row, snapshot_row
 from branchline.server.runtime.live import Change, Live
@@ -92,7 +98,9 @@ class Turn:
         assignments = dispatcher.assign()
         self.assignments += assignments
         leases = {
-            task.key: TaskLease(*task.key, worker.id, task.delivery + 1, task.started_at or self.now)
+            task.key: TaskLease(
+                *task.key, worker.id, task.delivery + 1, task.started_at or self.now
+            )
             for task, worker in assignments
         }
         batch.tasks_added += [
@@ -149,6 +157,10 @@ def _ending(live: Live) -> tuple[str | None, str | None]:
     error = None if state.error is None else encode_text(state.error)
     completed = state.end is Status.COMPLETED
     return error, encode_text(state.outputs) if completed else None
+
+
+def _lease(task: PendingTask, worker: Worker, now: int) -> TaskLease:
+    return TaskLease(*task.key, worker.id, task.delivery + 1, task.started_at or now)
 
 
 def _task_row(task: PendingTask, lease: TaskLease | None, now: int) -> TaskRow:
