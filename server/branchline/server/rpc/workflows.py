@@ -81,7 +81,7 @@ class Workflows(WorkflowServiceServicer):
     async def _read(
         self,
         given: bool,
-        message: workflow_pb2.Workflow,  # noqa: FBT001 - a field's presence
+        message: workflow_pb2.Workflow,
     ) -> Checked:
         if not given:
             raise invalid_field("workflow", "is required")

@@ -13,6 +13,7 @@ from branchline.server.dispatch import (
     Dispatcher,
     PendingTask,
     TaskKey,
+    Worker,
 )
 from branchline.server.errors import ServiceError
 from branchline.server.histories import history_row, snapshot_row
