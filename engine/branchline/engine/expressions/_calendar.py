@@ -1,7 +1,7 @@
 """Functions that read timestamps and durations."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 
 from ._calls import Functions, pure, refused, take
@@ -13,7 +13,7 @@ def _reader(name: str, read: Callable[[datetime], int]) -> Callable[..., int]:
     """Make a function that reads a part of a timestamp, in UTC or in a given zone."""
 
     def part(moment: Value, zone: Value = "UTC") -> int:
-        place = UTC if zone == "UTC" else parse_zone(take(zone, str, name))
+        place = parse_zone(take(zone, str, name))
         return read(take(moment, Timestamp, name).at(place))
 
     return part

@@ -3,8 +3,8 @@
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
-from functools import lru_cache
-from zoneinfo import ZoneInfo
+from functools import cache
+from zoneinfo import ZoneInfo, available_timezones
 
 from ._errors import ExpressionError, shown
 
@@ -127,20 +127,28 @@ def _part_nanos(whole: str, fraction: str, unit: int) -> int:
 
 def parse_zone(name: str) -> tzinfo:
     """Find a time zone by its IANA name, or by its offset, as in `+05:30`."""
-    if len(name) > _LONGEST_TEXT:
-        raise _no_zone(name)
-    return _find_zone(name)
-
-
-@lru_cache(maxsize=256)
-def _find_zone(name: str) -> tzinfo:
+    if name == "UTC":
+        return UTC
     match = _OFFSET.fullmatch(name)
-    try:
-        if match is not None:
+    if match is not None:
+        try:
             return timezone(_offset(match[1], match[2], match[3]))
-        return UTC if name == "UTC" else ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        raise _no_zone(name) from None
+        except ValueError:
+            raise _no_zone(name) from None
+    if name not in _zone_names():
+        raise _no_zone(name)
+    return _zone(name)
+
+
+@cache
+def _zone_names() -> frozenset[str]:
+    """List the zones once, so that a loop over unknown names does not search the disk."""
+    return frozenset(available_timezones())
+
+
+@cache
+def _zone(name: str) -> ZoneInfo:
+    return ZoneInfo(name)
 
 
 def _no_zone(name: str) -> ExpressionError:

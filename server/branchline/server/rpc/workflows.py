@@ -35,7 +35,7 @@ class Workflows(WorkflowServiceServicer):
     async def RegisterWorkflow(
         self, request: pb.RegisterWorkflowRequest, context: Context
     ) -> pb.RegisterWorkflowResponse:
-        workflow, problems = await self._read(request.HasField("workflow"), request.workflow)
+        workflow, problems = await self._read(request)
         refuse_problems(problems)
         registered = await self._catalog.register(workflow)
         return pb.RegisterWorkflowResponse(
@@ -46,7 +46,7 @@ class Workflows(WorkflowServiceServicer):
     async def ValidateWorkflow(
         self, request: pb.ValidateWorkflowRequest, context: Context
     ) -> pb.ValidateWorkflowResponse:
-        _, problems = await self._read(request.HasField("workflow"), request.workflow)
+        _, problems = await self._read(request)
         return pb.ValidateWorkflowResponse(
             problems=[
                 workflow_pb2.Problem(code=problem.code, step=problem.step, message=problem.message)
@@ -79,17 +79,16 @@ class Workflows(WorkflowServiceServicer):
         )
 
     async def _read(
-        self,
-        given: bool,
-        message: workflow_pb2.Workflow,
+        self, request: pb.RegisterWorkflowRequest | pb.ValidateWorkflowRequest
     ) -> Checked:
-        if not given:
+        if not request.HasField("workflow"):
             raise invalid_field("workflow", "is required")
-        if (size := message.ByteSize()) > self._max_definition:
-            text = f"the definition has {size:,} bytes; at most {self._max_definition:,} are taken"
-            raise ServiceError(Reason.PAYLOAD_TOO_LARGE, text)
+        size, most = request.workflow.ByteSize(), self._max_definition
+        if size > most:
+            message = f"the definition has {size:,} bytes; at most {most:,} are taken"
+            raise ServiceError(Reason.PAYLOAD_TOO_LARGE, message)
         # A large definition takes a while, during which others shall be served.
-        return await asyncio.to_thread(_check, message)
+        return await asyncio.to_thread(_check, request.workflow)
 
 
 def _check(message: workflow_pb2.Workflow) -> Checked:

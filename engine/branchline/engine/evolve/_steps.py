@@ -1,0 +1,56 @@
+"""Events of steps."""
+
+from __future__ import annotations
+
+from branchline.engine import events as e
+from branchline.engine.evolve._branches import leave_visit, set_status
+from branchline.engine.state import Execution, Status, Visit
+from branchline.engine.values import Json, encode, list_of
+
+
+def step_started(state: Execution, event: e.StepStarted, _time: int) -> None:
+    """Apply ``StepStarted``."""
+    branch = state.branches[event.branch]
+    branch.step = event.step
+
+
+def step_completed(state: Execution, event: e.StepCompleted, _time: int) -> None:
+    """Apply ``StepCompleted``."""
+    branch = state.branches[event.branch]
+    visit = branch.visit
+    for item in sorted(visit.outcomes):
+        outcome = visit.outcomes[item]
+        branch.variables.update(outcome.set)
+        for name in outcome.remove:
+            branch.variables.pop(name, None)
+    if event.store:
+        branch.variables[event.store] = _result(visit)
+    leave_visit(state, branch)
+    if branch.status is not Status.RUNNING:
+        set_status(state, branch, Status.RUNNING)
+
+
+def _result(visit: Visit) -> Json:
+    if visit.items is not None:
+        return list_of([visit.outcomes[item].result for item in range(len(visit.items))])
+    return visit.outcomes[0].result if visit.outcomes else visit.received
+
+
+def step_failed(state: Execution, event: e.StepFailed, _time: int) -> None:
+    """Apply ``StepFailed``."""
+    branch = state.branches[event.branch]
+    if event.store:
+        branch.variables[event.store] = _error_document(event.error)
+    leave_visit(state, branch)
+    if branch.status is not Status.RUNNING:
+        set_status(state, branch, Status.RUNNING)
+
+
+def items_listed(state: Execution, event: e.ItemsListed, _time: int) -> None:
+    """Apply ``ItemsListed``."""
+    state.branches[event.branch].visit.items = event.items
+
+
+def _error_document(error: e.Failure) -> Json:
+    """What a catch stores (semantics 8.4)."""
+    return encode({"Error": error.type, "Cause": error.message, "Details": error.details})
