@@ -23,6 +23,7 @@ from branchline.server.rpc.tasks import Tasks as TasksRpc
 from branchline.server.rpc.workflows import Workflows as WorkflowsRpc
 from branchline.server.runtime import LiveExecutions, Loader, Runtime, Wake
 from branchline.server.runtime.live import Change
+from branchline.server.runtime.turn import execution_row
 from branchline.server.settings import Settings
 from branchline.server.storage import SqliteOptions, Store
 from branchline.server.subscriptions import Chunk, Subscriptions
@@ -145,10 +146,11 @@ class App:
 
     def _stored(self, change: Change, time: int) -> None:
         live = change.live
-        if live.wake_at is not None:
+        if change.wake_changed and live.wake_at is not None:
             self._timers.schedule(live.wake_at, live.state.id)
         if change.events:
             first = live.state.sequence - len(change.events) + 1
             chunk = Chunk(first, time, change.events)
-            closed = live.state.end is not None
-            self._subscriptions.publish(live.state.id, chunk, closed=closed)
+            self._subscriptions.publish(live.state.id, chunk)
+        if live.state.end is not None and self._subscriptions.is_awaited(live.state.id):
+            self._subscriptions.publish_close(live.state.id, execution_row(live, None))

@@ -85,14 +85,13 @@ class Executions:
 
     async def wait_for_close(self, execution_id: str, seconds: float) -> ExecutionRow:
         """An execution's row once it has closed, or when the time is over."""
-        with self._subscriptions.closing(execution_id) as closed:
-            row = await self.row(execution_id)
-            if is_closed(row.status):
-                return row
-            await asyncio.wait([closed], timeout=seconds)
-            if closed.done():
-                closed.result()
-        return await self.row(execution_id)
+        with self._subscriptions.closing(execution_id) as closing:
+            if not self._runtime.has_live(execution_id):
+                row = await self.row(execution_id)
+                if is_closed(row.status):
+                    return row
+            await asyncio.wait([closing], timeout=seconds)
+            return closing.result() if closing.done() else await self.row(execution_id)
 
     async def find(
         self, wanted: ExecutionFilter, before_key: int | None, limit: int

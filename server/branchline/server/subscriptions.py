@@ -15,6 +15,7 @@ import msgspec
 
 from branchline.engine.events import Event
 from branchline.server.errors import ServiceError, execution_not_found, shutting_down
+from branchline.server.storage import ExecutionRow
 
 _MOST_KEPT = 256
 """How many chunks, and as many progress notes, a watcher may be behind in memory."""
@@ -97,7 +98,7 @@ class Subscriptions:
 
     def __init__(self) -> None:
         self._watchers: dict[str, set[Watcher]] = {}
-        self._waiting: dict[str, set[asyncio.Future[None]]] = {}
+        self._waiting: dict[str, set[asyncio.Future[ExecutionRow]]] = {}
 
     @contextmanager
     def watch(self, execution_id: str) -> Iterator[Watcher]:
@@ -113,9 +114,9 @@ class Subscriptions:
                 del self._watchers[execution_id]
 
     @contextmanager
-    def closing(self, execution_id: str) -> Iterator[asyncio.Future[None]]:
-        """A future that is done once the execution has closed or was deleted."""
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    def closing(self, execution_id: str) -> Iterator[asyncio.Future[ExecutionRow]]:
+        """A future of the execution's row as it closes."""
+        future: asyncio.Future[ExecutionRow] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(execution_id, set()).add(future)
         try:
             yield future
@@ -126,12 +127,20 @@ class Subscriptions:
                 if not waiting:
                     del self._waiting[execution_id]
 
-    def publish(self, execution_id: str, chunk: Chunk, *, closed: bool) -> None:
+    def publish(self, execution_id: str, chunk: Chunk) -> None:
         """Tell that events are stored."""
         for watcher in self._watchers.get(execution_id, ()):
             watcher.add_chunk(chunk)
-        if closed:
-            self._release(execution_id)
+
+    def is_awaited(self, execution_id: str) -> bool:
+        """Whether somebody waits for an execution to close."""
+        return execution_id in self._waiting
+
+    def publish_close(self, execution_id: str, row: ExecutionRow) -> None:
+        """Tell that an execution has closed."""
+        for future in self._waiting.pop(execution_id, ()):
+            if not future.done():
+                future.set_result(row)
 
     def publish_progress(self, execution_id: str, note: ProgressNote) -> None:
         """Tell what an activity says."""
@@ -142,7 +151,6 @@ class Subscriptions:
         """Tell that an execution is gone."""
         for watcher in self._watchers.get(execution_id, ()):
             watcher.end(execution_not_found(execution_id))
-        self._release(execution_id)
 
     def close(self) -> None:
         """End all subscriptions: the server is going down."""
@@ -153,8 +161,3 @@ class Subscriptions:
             for future in waiting:
                 if not future.done():
                     future.set_exception(shutting_down())
-
-    def _release(self, execution_id: str) -> None:
-        for future in self._waiting.pop(execution_id, ()):
-            if not future.done():
-                future.set_result(None)

@@ -75,6 +75,8 @@ class Watchdog:
 
     def _lose(self, task: PendingTask) -> None:
         """A lease has ended: another delivery, or the end of the attempt (7.3)."""
+        if task.worker is None:
+            return  # It was watched twice and is released already.
         task.losses += 1
         log.info(
             "lease ended",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 from branchline.engine.values import NULL, Json
 from branchline.server.clock import Clock
@@ -17,6 +18,9 @@ from branchline.server.dispatch import (
 from branchline.server.errors import shutting_down
 from branchline.server.runtime import ReportOutcome, Runtime
 from branchline.server.subscriptions import ProgressNote, Subscriptions
+
+_ONE_TURN = 0.05
+"""Seconds that even a poll that does not wait gives the runtime to assign what is there."""
 
 
 class Workers:
@@ -68,9 +72,14 @@ class Workers:
         self._outboxes.add(outbox)
         self._runtime.poke()
         try:
-            await asyncio.wait_for(outbox.wait(), wait)
-        except TimeoutError:
-            pass
+            with suppress(TimeoutError):
+                await asyncio.wait_for(outbox.wait(), max(wait, _ONE_TURN))
+            self._dispatcher.drain(worker)
+            while worker.promised and outbox.closed is None:
+                await outbox.wait()
+        except asyncio.CancelledError:
+            self._dispatcher.give_back(worker)
+            raise
         finally:
             self.disconnect(worker, outbox)
         if outbox.closed is not None:
@@ -79,7 +88,8 @@ class Workers:
 
     def seen(self, worker: Worker) -> None:
         """A worker gave a sign of life."""
-        self._dispatcher.seen(worker)
+        if self._dispatcher.seen(worker):
+            self._runtime.poke()
 
     def drain(self, worker: Worker) -> None:
         """A worker wants no more tasks."""

@@ -6,9 +6,9 @@ so do workers, so that neither a busy activity nor a fast worker starves the oth
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict
 
-from branchline.server.dispatch.payload import Offer
+from branchline.server.dispatch.payload import Offer, TaskKey
 from branchline.server.dispatch.task import PendingTask, Worker
 
 
@@ -16,7 +16,7 @@ class ReadyTasks:
     """Tasks that wait for a worker, the oldest of each offer first."""
 
     def __init__(self) -> None:
-        self._by_offer: dict[Offer, deque[PendingTask]] = {}
+        self._by_offer: dict[Offer, OrderedDict[TaskKey, PendingTask]] = {}
         self._count = 0
 
     def __len__(self) -> int:
@@ -24,13 +24,21 @@ class ReadyTasks:
 
     def add(self, task: PendingTask) -> None:
         """Put a task behind the others of its offer."""
-        self._by_offer.setdefault(task.offer, deque()).append(task)
-        self._count += 1
+        waiting = self._by_offer.setdefault(task.offer, OrderedDict())
+        if task.key not in waiting:
+            waiting[task.key] = task
+            self._count += 1
 
     def put_back(self, task: PendingTask) -> None:
         """Put a task in front of the others of its offer."""
-        self._by_offer.setdefault(task.offer, deque()).appendleft(task)
-        self._count += 1
+        self.add(task)
+        self._by_offer[task.offer].move_to_end(task.key, last=False)
+
+    def discard(self, task: PendingTask) -> None:
+        """Take a task out, if it waits."""
+        waiting = self._by_offer.get(task.offer)
+        if waiting is not None and waiting.pop(task.key, None) is not None:
+            self._took_one(task.offer)
 
     def offers(self) -> list[Offer]:
         """The offers for which tasks wait."""
@@ -39,13 +47,16 @@ class ReadyTasks:
     def pop(self, offer: Offer) -> PendingTask | None:
         """The oldest task of an offer, None when there is none."""
         waiting = self._by_offer.get(offer)
-        while waiting:
-            task = waiting.popleft()
-            self._count -= 1
-            if not task.gone:
-                return task
-        self._by_offer.pop(offer, None)
-        return None
+        if waiting is None:
+            return None
+        _, task = waiting.popitem(last=False)
+        self._took_one(offer)
+        return task
+
+    def _took_one(self, offer: Offer) -> None:
+        self._count -= 1
+        if not self._by_offer[offer]:
+            del self._by_offer[offer]
 
 
 class Roster:
@@ -85,7 +96,7 @@ class Roster:
     def give_room(self, worker: Worker) -> None:
         """One place more at a worker."""
         worker.room += 1
-        if worker.room == 1 and worker.outbox is not None:
+        if worker.room == 1 and worker.may_serve:
             self.add(worker)
 
 

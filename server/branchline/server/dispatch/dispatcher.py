@@ -57,12 +57,19 @@ class Dispatcher:
 
     def assign(self) -> list[Assignment]:
         """Who shall get which task; ``deliver`` it, or ``unassign`` it."""
-        return assign(self._ready, self._roster)
+        assignments = assign(self._ready, self._roster)
+        for _, worker in assignments:
+            worker.promised += 1
+        return assignments
 
     def deliver(self, assignments: Iterable[Assignment]) -> None:
         """Hand tasks over whose lease is stored."""
         now, wall = self._clock.monotonic(), self._clock.now()
         for task, worker in assignments:
+            worker.promised -= 1
+            if task.gone or self._has_left(worker):
+                self._take_back(task, worker)
+                continue
             task.delivery += 1
             task.worker = worker
             task.place_freed = False
@@ -76,15 +83,15 @@ class Dispatcher:
 
     def unassign(self, assignments: Iterable[Assignment]) -> None:
         """Take back assignments that could not be stored."""
-        for task, worker in assignments:
-            self._roster.give_room(worker)
-            if not task.gone:
-                self._ready.put_back(task)
+        for task, worker in reversed(list(assignments)):
+            worker.promised -= 1
+            self._take_back(task, worker)
 
     def retract(self, tasks: Iterable[PendingTask]) -> None:
         """Forget tasks that were offered but could not be stored."""
         for task in tasks:
             task.gone = True
+            self._ready.discard(task)
             self.tasks.pop(task.key, None)
 
     def remove(
@@ -97,6 +104,7 @@ class Dispatcher:
         task.gone = True
         worker = task.worker
         if worker is None:
+            self._ready.discard(task)
             return
         worker.held.pop(key, None)
         if not task.reported:
@@ -117,9 +125,10 @@ class Dispatcher:
             self._roster.remove(worker)
         worker.offers = offers
         worker.outbox = WorkerOutbox()
-        worker.last_seen = self._clock.monotonic()
+        worker.last_seen, worker.silent = self._clock.monotonic(), False
         self._reconcile(worker, held)
-        worker.room = capacity - len(worker.held)
+        self._roster.remove(worker)
+        worker.room = capacity - worker.in_hand
         if worker.room > 0:
             self._roster.add(worker)
         return worker, worker.outbox
@@ -146,9 +155,21 @@ class Dispatcher:
         self._roster.remove(worker)
         worker.offers = ()
 
-    def seen(self, worker: Worker) -> None:
-        """A worker gave a sign of life on its stream."""
+    def seen(self, worker: Worker) -> bool:
+        """A worker gave a sign of life on its stream; whether it was given up before."""
         worker.last_seen = self._clock.monotonic()
+        if not worker.silent:
+            return False
+        worker.silent = False
+        if worker.room > 0 and worker.may_serve:
+            self._roster.add(worker)
+        return True
+
+    def give_back(self, worker: Worker) -> None:
+        """A worker has left and will never hear of the tasks that were sent to it."""
+        for task in list(worker.held.values()):
+            if not task.reported:
+                self.release(task)
 
     def heartbeat(self, token: TaskToken) -> PendingTask | None:
         """A task's code gave a sign of life; None when its lease has ended."""
@@ -201,9 +222,15 @@ class Dispatcher:
     # What time brings
 
     def lost_leases(self) -> list[PendingTask]:
-        """The tasks of workers that have been silent for longer than a lease."""
+        """The tasks of workers that have been silent for longer than a lease.
+
+        Such a worker gets no more until it speaks again: it would only lose them, too.
+        """
         oldest = self._clock.monotonic() - self.lease
         silent = [worker for worker in self.workers.values() if worker.last_seen <= oldest]
+        for worker in silent:
+            worker.silent = True
+            self._roster.remove(worker)
         return [task for worker in silent for task in worker.held.values() if not task.reported]
 
     def restore(self, task: PendingTask, worker_id: str | None) -> None:
@@ -249,11 +276,24 @@ class Dispatcher:
         """Compare what a worker holds with what the server thinks it holds."""
         named = {TaskKey(token.execution_key, token.task): token.delivery for token in held}
         for key, task in list(worker.held.items()):
-            if named.pop(key, None) != task.delivery and not task.reported:
+            if task.reported or named.get(key) == task.delivery:
+                named.pop(key, None)
+            else:
                 self.release(task)
         for key, delivery in named.items():
             token = self.tokens.write(TaskToken(*key, delivery))
             self._tell_to_stop(worker, token, CancellationReason.LEASE_LOST)
+
+    def _has_left(self, worker: Worker) -> bool:
+        """Whether a worker will never come back under this object."""
+        return worker.outbox is None and self.workers.get(worker.id) is not worker
+
+    def _take_back(self, task: PendingTask, worker: Worker) -> None:
+        self._roster.give_room(worker)
+        if not task.gone:
+            self._ready.put_back(task)
+        if worker.outbox is not None:
+            worker.outbox.stir()
 
     def _free_place(self, task: PendingTask) -> None:
         if task.worker is not None and not task.place_freed:

@@ -46,12 +46,14 @@ class WorkerOutbox:
     a worker's messages while too many answers to it wait (``crowded``).
     """
 
-    _MOST_ACKS = 5_000
+    _MOST_ANSWERS = 5_000
 
     def __init__(self) -> None:
         self._deliveries: list[Delivery] = []
         self._acks: list[Ack] = []
         self._cancellations: list[tuple[str, CancellationReason]] = []
+        self._unanswered = 0
+        self._finishing = False
         self.closed: ServiceError | None = None
         self._filled = asyncio.Event()
         self._emptied = asyncio.Event()
@@ -61,8 +63,13 @@ class WorkerOutbox:
         self._deliveries.append(delivery)
         self._filled.set()
 
+    def expect(self, answers: int) -> None:
+        """So many outcomes have come in and will be answered."""
+        self._unanswered += answers
+
     def acknowledge(self, token: str, error: ServiceError | None) -> None:
-        """Answer an outcome."""
+        """Answer an outcome that was expected."""
+        self._unanswered -= 1
         self._acks.append(Ack(token, error))
         self._filled.set()
 
@@ -77,6 +84,21 @@ class WorkerOutbox:
         self._filled.set()
         self._emptied.set()
 
+    def finish(self) -> None:
+        """End the stream in order once every outcome is answered."""
+        self._finishing = True
+        self._filled.set()
+
+    @property
+    def done(self) -> bool:
+        """Whether the stream is to end now."""
+        finished = self._finishing and not self._unanswered and not self._acks
+        return finished or self.closed is not None
+
+    def stir(self) -> None:
+        """Have whoever waits look again."""
+        self._filled.set()
+
     async def wait(self) -> None:
         """Wait until there is something to send, or the stream is to end."""
         await self._filled.wait()
@@ -84,7 +106,7 @@ class WorkerOutbox:
 
     async def uncrowded(self) -> None:
         """Wait while the worker has too many answers to read."""
-        while len(self._acks) > self._MOST_ACKS and self.closed is None:
+        while self._answers > self._MOST_ANSWERS and self.closed is None:
             self._emptied.clear()
             await self._emptied.wait()
 
@@ -96,3 +118,8 @@ class WorkerOutbox:
         self._deliveries, self._acks, self._cancellations = [], [], []
         self._emptied.set()
         return taken
+
+    @property
+    def _answers(self) -> int:
+        """How many answers the worker has to read, now or soon."""
+        return self._unanswered + len(self._acks) + len(self._cancellations)

@@ -20,6 +20,20 @@ class Worker:
         """None while it has no stream."""
         self.last_seen = now
         """Monotonic seconds."""
+        self.silent = False
+        """Whether it has a stream and yet gave no sign of life for a lease."""
+        self.promised = 0
+        """How many tasks will be its own once the turn that assigned them is stored."""
+
+    @property
+    def may_serve(self) -> bool:
+        """Whether it can be sent tasks."""
+        return self.outbox is not None and not self.silent
+
+    @property
+    def in_hand(self) -> int:
+        """How many of its places are taken."""
+        return self.promised + sum(not task.place_freed for task in self.held.values())
 
 
 class PendingTask:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 from branchline.server.errors import Reason, ServiceError
+
+_NUMBERS = re.compile(r"([0-7]?[0-9a-f]{1,15})\.([0-7]?[0-9a-f]{1,15})\.([0-7]?[0-9a-f]{1,15})")
+"""Three numbers of at most 63 bits: more the database cannot hold."""
 
 
 class TaskToken(NamedTuple):
@@ -27,12 +31,9 @@ class TokenMaker:
 
     def read(self, text: str) -> TaskToken:
         """The token of a text. Raises ``ServiceError`` when it is not one of ours."""
-        prefix, *numbers = text.split(".")
-        try:
-            if prefix == self._prefix:
-                key, task, delivery = (int(number, 16) for number in numbers)
-                return TaskToken(key, task, delivery)
-        except ValueError:
-            pass
+        prefix, _, numbers = text.partition(".")
+        match = _NUMBERS.fullmatch(numbers)
+        if match is not None and prefix == self._prefix:
+            return TaskToken(*(int(number, 16) for number in match.groups()))
         message = "the task token is not of this server's database; report the token of a task"
         raise ServiceError(Reason.INVALID_TASK_TOKEN, f"{message}, not {text[:100]!r}")

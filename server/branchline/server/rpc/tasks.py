@@ -6,9 +6,11 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from functools import partial
 
+import structlog
+
 from branchline.engine.definition import DEFAULT_QUEUE
 from branchline.server.dispatch import Ack, Offer, Worker, WorkerOutbox
-from branchline.server.errors import ServiceError, invalid_field, shutting_down
+from branchline.server.errors import ServiceError, internal, invalid_field
 from branchline.server.rpc.calls import Context, streaming, unary
 from branchline.server.rpc.checks import duration, not_negative, required, short, span
 from branchline.server.rpc.outcomes import OutcomeReader
@@ -17,6 +19,8 @@ from branchline.server.workers import Workers
 from branchline.v1 import task_pb2
 from branchline.v1 import task_service_pb2 as pb
 from branchline.v1.task_service_pb2_grpc import TaskServiceServicer
+
+log = structlog.get_logger(__name__)
 
 _MOST_TASKS = 10_000
 _DEFAULT_TASKS = 100
@@ -46,11 +50,12 @@ class Tasks(TaskServiceServicer):
         reading = asyncio.create_task(self._read(worker, outbox, hello, requests))
         try:
             yield pb.StreamTasksResponse(welcome=self._welcome())
-            while outbox.closed is None:
+            while not outbox.done:
                 await outbox.wait()
                 for response in _responses(outbox):
                     yield response
-            raise outbox.closed
+            if outbox.closed is not None:
+                raise outbox.closed
         finally:
             reading.cancel()
             self._workers.disconnect(worker, outbox)
@@ -111,11 +116,16 @@ class Tasks(TaskServiceServicer):
                 await outbox.uncrowded()
         except ServiceError as error:
             outbox.close(error)
+        except Exception:
+            log.exception("reading a worker's stream failed", worker=worker.id)
+            outbox.close(internal())
         else:
-            outbox.close(shutting_down())
+            self._workers.drain(worker)
+            outbox.finish()
 
     def _take(self, worker: Worker, outbox: WorkerOutbox, request: pb.StreamTasksRequest) -> None:
         self._workers.seen(worker)
+        outbox.expect(len(request.outcomes))
         for outcome in request.outcomes:
             self._outcomes.report(outcome, partial(outbox.acknowledge, outcome.token))
         for heartbeat in request.heartbeats:

@@ -70,7 +70,14 @@ class Decisions:
                 self._delete(turn, request, loaded)
 
     def _decide(self, turn: Turn, live: Live, command: AnyCommand) -> None:
-        events = decide(live.plan, live.state, command, turn.now, self._chance())
+        try:
+            events = decide(live.plan, live.state, command, turn.now, self._chance())
+        except Refused:
+            raise
+        except Exception:
+            # The state may be half changed: it is read again when it is needed.
+            self._lives.drop(live)
+            raise
         if events:
             turn.record(live, events)
 
@@ -186,15 +193,22 @@ class Decisions:
         turn.mark_timed_out(request.task.key)
         turn.on_lost.append(lambda _: request.lost())
 
-    @staticmethod
-    def _delete(turn: Turn, request: Delete, loaded: Loaded) -> None:
-        row = loaded.rows.get(request.execution_id)
-        if row is not None and is_closed(row.status):
-            turn.deleted[row.id] = row.key
-            turn.on_stored.append(partial(request.reply.succeed, None))
-            turn.on_lost.append(request.reply.fail)
-        elif row is None:
-            request.reply.fail(execution_not_found(request.execution_id))
+    def _delete(self, turn: Turn, request: Delete, loaded: Loaded) -> None:
+        wanted = request.execution_id
+        live, row = self._lives.by_id(wanted), loaded.rows.get(wanted)
+        if wanted in turn.deleted or (live is None and row is None):
+            request.reply.fail(execution_not_found(wanted))
+        elif live is not None and live.state.end is not None:
+            # This very turn has closed it.
+            self._remove(turn, request, live.key)
+        elif live is None and row is not None and is_closed(row.status):
+            self._remove(turn, request, row.key)
         else:
-            message = f'the execution "{row.id}" is still live; cancel it first'
+            message = f'the execution "{wanted}" is still live; cancel it first'
             request.reply.fail(ServiceError(Reason.EXECUTION_LIVE, message))
+
+    @staticmethod
+    def _remove(turn: Turn, request: Delete, key: int) -> None:
+        turn.deleted[request.execution_id] = key
+        turn.on_stored.append(partial(request.reply.succeed, None))
+        turn.on_lost.append(request.reply.fail)

@@ -94,10 +94,12 @@ class LiveExecutions:
 class Change:
     """What a turn has decided for one execution."""
 
-    __slots__ = ("events", "live", "request_id", "started")
+    __slots__ = ("events", "live", "request_id", "started", "wake_changed")
 
     def __init__(self, live: Live, *, started: bool = False, request_id: str = "") -> None:
         self.live = live
         self.events: list[Event] = []
         self.started = started
         self.request_id = request_id
+        self.wake_changed = False
+        """Whether the execution is due at another time than before."""

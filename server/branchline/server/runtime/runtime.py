@@ -16,7 +16,13 @@ import structlog
 
 from branchline.server.clock import Clock
 from branchline.server.dispatch import Dispatcher
-from branchline.server.errors import internal, overloaded, shutting_down, store_unavailable
+from branchline.server.errors import (
+    ServiceError,
+    internal,
+    overloaded,
+    shutting_down,
+    store_unavailable,
+)
 from branchline.server.ids import KeyMaker
 from branchline.server.runtime.decisions import Decisions
 from branchline.server.runtime.live import Change, LiveExecutions
@@ -39,6 +45,9 @@ log = structlog.get_logger(__name__)
 
 MOST_PER_TURN = 1_000
 """How many requests one turn takes, so that none waits long for its commit."""
+
+_RETRY = 0.5
+"""Seconds after which tasks are assigned again when their leases could not be stored."""
 
 Stored = Callable[[Change, int], None]
 """Told of every change that is durable: the change and its time."""
@@ -91,6 +100,10 @@ class Runtime:
         """Have a turn soon: tasks and workers may have come together."""
         self._wanted.set()
 
+    def has_live(self, execution_id: str) -> bool:
+        """Whether an execution is in memory; it is live then, or about to be stored closed."""
+        return self._lives.by_id(execution_id) is not None
+
     async def run(self) -> None:
         """Turn until ``stop``, and until everything taken in is done."""
         while not self._stopping or self._urgent or self._inbox:
@@ -108,16 +121,30 @@ class Runtime:
     async def turn(self) -> int:
         """One turn. Returns how many requests it has taken."""
         requests = self._drain()
+        await self._take(requests)
+        self._lives.trim()
+        return len(requests)
+
+    async def _take(self, requests: list[AnyRequest]) -> None:
         try:
             loaded = await self._loader.load(requests)
         except StoreError as error:
+            self._refuse(requests, store_unavailable(error))
+        except ServiceError as error:
             self._refuse(requests, error)
-            return len(requests)
-        turn = Turn(self._clock.now())
-        if self._decide(turn, requests, loaded):
-            await self._commit(turn)
-        self._lives.trim()
-        return len(requests)
+        except Exception:
+            # A fault of ours, or a history that cannot be read. Each alone: only the one that
+            # has the fault shall suffer.
+            if len(requests) == 1:
+                log.exception("loading failed", request=type(requests[0]).__name__)
+                refuse(requests[0], internal())
+            else:
+                for request in requests:
+                    await self._take([request])
+        else:
+            turn = Turn(self._clock.now())
+            if self._decide(turn, requests, loaded):
+                await self._commit(turn)
 
     def _drain(self) -> list[AnyRequest]:
         requests: list[AnyRequest] = []
@@ -129,7 +156,8 @@ class Runtime:
     def _decide(self, turn: Turn, requests: list[AnyRequest], loaded: Loaded) -> bool:
         # Reads come first: the states in memory are as they are stored only until something
         # is decided.
-        for request in sorted(requests, key=lambda request: not isinstance(request, View)):
+        ordered = sorted(requests, key=lambda request: not isinstance(request, View))
+        for place, request in enumerate(ordered):
             try:
                 self._decisions.take(turn, request, loaded)
             except Exception as error:
@@ -138,6 +166,7 @@ class Runtime:
                 log.exception("deciding failed", request=type(request).__name__)
                 self._forget(turn, error)
                 refuse(request, internal())
+                self._urgent.extendleft(reversed(ordered[place + 1 :]))
                 return False
         return True
 
@@ -164,6 +193,8 @@ class Runtime:
                 deleted(execution_id)
         for answer in turn.on_stored:
             answer()
+        if turn.ended and self._dispatcher.ready_count:
+            self.poke()  # What has ended makes room for what waits.
 
     def _forget(self, turn: Turn, cause: Exception) -> None:
         """Nothing was stored: what is in memory is wrong and is read again when needed."""
@@ -174,8 +205,10 @@ class Runtime:
         error = store_unavailable(cause)
         for lost in turn.on_lost:
             lost(error)
+        if turn.assignments:
+            asyncio.get_running_loop().call_later(_RETRY, self.poke)
 
-    def _refuse(self, requests: list[AnyRequest], cause: StoreError) -> None:
-        log.warning("loading failed", error=str(cause), requests=len(requests))
+    def _refuse(self, requests: list[AnyRequest], error: ServiceError) -> None:
+        log.warning("loading failed", error=error.message, requests=len(requests))
         for request in requests:
-            refuse(request, store_unavailable(cause))
+            refuse(request, error)

@@ -125,18 +125,19 @@ def _store_change(batch: Batch, change: Change, now: int) -> None:
     wake_at = state.timers.next_due() if state.end is None else None
     status = state.status
     if change.started:
-        batch.started.append(_execution_row(change, wake_at))
+        batch.started.append(execution_row(change.live, wake_at, change.request_id))
     elif status is not live.status or wake_at != live.wake_at:
         batch.changed.append(
             ExecutionChange(
                 live.key, status_number(status), state.close_time, wake_at, *_ending(live)
             )
         )
+    change.wake_changed = wake_at is not None and (change.started or wake_at != live.wake_at)
     live.status, live.wake_at = status, wake_at
 
 
-def _execution_row(change: Change, wake_at: int | None) -> ExecutionRow:
-    live = change.live
+def execution_row(live: Live, wake_at: int | None, request_id: str = "") -> ExecutionRow:
+    """An execution as its row tells it."""
     state = live.state
     return ExecutionRow(
         live.key,
@@ -147,7 +148,7 @@ def _execution_row(change: Change, wake_at: int | None) -> ExecutionRow:
         state.start_time,
         state.close_time,
         wake_at,
-        change.request_id or None,
+        request_id or None,
         *_ending(live),
     )
 

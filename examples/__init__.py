@@ -1,0 +1,1 @@
+"""Workflows to try, each with the activities that it needs."""

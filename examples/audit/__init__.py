@@ -1,0 +1,1 @@
+"""Audits the installed Python packages: ``python -m examples.audit``."""
