@@ -101,7 +101,7 @@ def _schedule(t: Transition, branch: Branch, plan: StepPlan, scope: Scope, item:
             activity=step.activity,
             queue=plan.queue,
             parameters=parameters,
-            timeout=_time_limit(plan, attempt),
+            timeout=plan.time_limit(step.timeout, attempt.policy),
             heartbeat_timeout=step.heartbeat_timeout,
             schedule_timeout=step.schedule_timeout,
         )
@@ -113,10 +113,3 @@ def _item_scope(branch: Branch, plan: StepPlan, scope: Scope, item: int) -> Scop
     if items is None or each is None or not each.as_:
         return scope
     return {**scope, "state": WithItem(scope["state"], each.as_, items[item])}
-
-
-def _time_limit(plan: StepPlan, attempt: Attempt) -> int | None:
-    """The step's limit, or a tighter one of the policy that made the attempt (8.3, 8.5)."""
-    policy = None if attempt.policy is None else plan.step.retry[attempt.policy]
-    limits = (plan.step.timeout, policy.timeout if policy else None)
-    return min((limit for limit in limits if limit is not None), default=None)

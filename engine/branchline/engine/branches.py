@@ -103,6 +103,4 @@ def _new_id(t: Transition, parent: Branch, name: str) -> str:
         return name
     latest = t.state.latest.get(name, name)
     number = int(latest.rpartition("#")[2]) + 1 if "#" in latest else 2
-    while f"{name}#{number}" in taken:
-        number += 1
     return f"{name}#{number}"

@@ -87,6 +87,7 @@ def refuse_closed(status: Status, command: AnyCommand) -> None:
 def _settle(t: Transition) -> None:
     """Apply the rules that look at the whole until nothing changes."""
     state = t.state
+    t.steps_entered = 0
     while state.end is None:
         if t.entering:
             branch_id, step = t.entering.popleft()
@@ -97,16 +98,21 @@ def _settle(t: Transition) -> None:
 
 
 def _wake(t: Transition) -> None:
-    """Let everything happen whose time has come, the earliest first."""
+    """Let everything happen whose time has come, the earliest first.
+
+    Each has its consequences before the next one, as if all had been woken in time: that a
+    server was down does not matter (10.3).
+    """
     for key in t.state.timers.expired(t.now):
-        if t.state.end is not None:
-            return
+        if not t.state.timers.is_due(key, t.now):
+            continue  # an earlier one has stopped it
         if key == DEADLINE:
             branches.stop_all(t)
             message = "the execution did not end within its timeout"
             t.emit(ExecutionFailed(error=Failure("timeout", message)))
-        elif key in t.state.timers.due:
+        else:
             _wake_branch(t, *timer_owner(key))
+        _settle(t)
 
 
 def _wake_branch(t: Transition, branch_id: str, item: int) -> None:

@@ -60,10 +60,11 @@ def _arrived(state: Execution, join: Join, join_state: JoinState) -> list[Branch
         return _arrived_of_all(state, join, join_state)
     needed = join.count or len(join.branches)
     spare = len(join.branches) - needed
+    waiting = set(join_state.waiting)
     arrived = []
     for name in join.branches:
         branch = _latest(state, name)
-        if branch is not None and _has_arrived(branch, join_state):
+        if branch is not None and _has_arrived(branch, waiting, join_state.taken):
             arrived.append(branch)
         elif spare == 0:
             return None
@@ -95,10 +96,10 @@ def _latest(state: Execution, name: str) -> Branch | None:
     return None if latest is None else state.branches[latest]
 
 
-def _has_arrived(branch: Branch, join_state: JoinState) -> bool:
+def _has_arrived(branch: Branch, waiting: set[str], taken: set[str]) -> bool:
     if branch.status is Status.COMPLETED:
-        return branch.id not in join_state.taken
-    return branch.id in join_state.waiting
+        return branch.id not in taken
+    return branch.id in waiting
 
 
 def _pass(t: Transition, join: Join, join_state: JoinState, arrived: list[Branch]) -> None:

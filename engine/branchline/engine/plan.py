@@ -7,7 +7,7 @@ no more than the ones that run.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -16,7 +16,6 @@ import msgspec
 from branchline.engine.definition import DEFAULT_QUEUE, Edge, Matching, Step, Workflow
 from branchline.engine.expressions import (
     Condition,
-    ExpressionError,
     Template,
     compile_condition,
     compile_expression,
@@ -59,6 +58,11 @@ class StepPlan:
         self.step = step
         self.queue = step.task_queue or DEFAULT_QUEUE
         self.first_match_only = step.edge_matching_strategy is Matching.FIRST
+
+    def time_limit(self, own: int | None, policy: int | None) -> int | None:
+        """A limit, or a tighter one of the retry policy that made the attempt (8.3, 8.5)."""
+        limits = (own, None if policy is None else self.step.retry[policy].timeout)
+        return min((limit for limit in limits if limit is not None), default=None)
 
     @cached_property
     def edges(self) -> list[tuple[Edge, Condition | None]]:
@@ -131,25 +135,17 @@ class Items:
     """What an ``each`` goes over (semantics 9.1)."""
 
     def __init__(self, items: Value) -> None:
-        self._expression = None
-        self._template = None
+        self._value: Callable[[Scope], object]
         if isinstance(items, str) and "${" not in items:
-            self._expression = compile_expression(items)
+            self._value = compile_expression(items).evaluate
         else:
-            self._template = compile_template(items)
+            self._value = compile_template(items).render
 
     def list(self, scope: Scope) -> tuple[Json, ...]:
         """The documents of the items. Raises ``ExpressionError``."""
-        source = self._expression
-        value = source.evaluate(scope) if source else self._rendered(scope)
+        value = self._value(scope)
         if value is None:
             return ()
         if isinstance(value, dict):
             return tuple(encode({"key": key, "value": value[key]}) for key in sorted(value))
         return tuple(map(encode, value if isinstance(value, list) else [value]))
-
-    def _rendered(self, scope: Scope) -> object:
-        if self._template is None:
-            message = "no items"
-            raise ExpressionError(message)
-        return self._template.render(scope)

@@ -13,8 +13,9 @@ from branchline.engine.events import (
 )
 from branchline.engine.expressions import ExpressionError
 from branchline.engine.finishing import complete_step, fail_attempt, fail_step
+from branchline.engine.inputs import json_type
 from branchline.engine.plan import StepPlan
-from branchline.engine.state import Branch
+from branchline.engine.state import Attempt, Branch
 from branchline.engine.transition import Transition
 from branchline.engine.values import decode
 
@@ -42,8 +43,9 @@ def begin_wait(t: Transition, branch: Branch, plan: StepPlan) -> None:
     except ExpressionError as error:
         fail_step(t, branch, Failure("expression_error", str(error)))
         return
-    until = t.now + ((wait.timeout if wait else None) or 0)
-    t.emit(SignalAwaited(branch=branch.id, topic=topic, until=until))
+    policy = branch.visit.attempts.get(0, Attempt()).policy
+    limit = plan.time_limit(wait.timeout if wait else None, policy) or 0
+    t.emit(SignalAwaited(branch=branch.id, topic=topic, until=t.now + limit))
     _deliver(t, topic)
 
 
@@ -59,10 +61,16 @@ def time_out(t: Transition, branch: Branch) -> None:
 
 
 def _topic(t: Transition, branch: Branch, plan: StepPlan) -> str:
-    value = decode(plan.topic.render(t.scope(branch)))["topic"]
+    document = plan.topic.render(t.scope(branch))
+    try:
+        value = decode(document)["topic"]
+    except ValueError as error:
+        message = f"the topic of a signal can't be read: {error}"
+        raise ExpressionError(message) from error
     if isinstance(value, str) and value:
         return value
-    message = f"the topic of a signal must be text that is not empty, not {value!r}"
+    found = "empty" if value == "" else json_type(value)
+    message = f"the topic of a signal must be a string that is not empty, but is {found}"
     raise ExpressionError(message)
 
 

@@ -9,7 +9,7 @@ from branchline.engine.state import Branch
 from branchline.engine.transition import Transition
 
 STEPS_AT_ONCE = 10_000
-"""How many steps one transition may enter: a loop of steps that take no time ends there."""
+"""How many steps may be entered at once: a loop of steps that take no time ends there."""
 
 
 def enter(t: Transition, branch: Branch, name: str) -> None:

@@ -10,9 +10,6 @@ from branchline.engine.plan import Plan, Scope
 from branchline.engine.state import Branch, Execution
 from branchline.engine.values import LazyObject
 
-STEPS_AT_ONCE = 10_000
-"""How many steps one transition may enter: a loop of steps that take no time ends there."""
-
 
 class Transition:
     """The state, the events that have been decided so far, and what is still to be looked at.

@@ -34,7 +34,7 @@ class Backlog:
     async def restore(self) -> None:
         """Take up what was leased and what waited when the server went down."""
         for row in await self._store.leased_tasks():
-            self._dispatcher.restore(_pending(row), row.worker)
+            self._dispatcher.restore(_pending(row), row.worker, row.schedule_deadline)
         self._dispatcher.backlog = True
         while self._dispatcher.backlog and self._dispatcher.ready_count < _LOW:
             await self.run_once()
@@ -43,7 +43,8 @@ class Backlog:
         """Look again and again until cancelled."""
         while True:
             await asyncio.sleep(_PAUSE)
-            if self._dispatcher.backlog and self._dispatcher.ready_count < _LOW:
+            scarce = self._dispatcher.ready_count < _LOW or self._dispatcher.starving
+            if self._dispatcher.backlog and scarce:
                 try:
                     await self.run_once()
                 except StoreError as error:
@@ -57,7 +58,7 @@ class Backlog:
         rows = await self._store.ready_tasks(self._after, limit=_PAGE)
         fresh = [row for row in rows if TaskKey(row.key, row.task) not in self._dispatcher.tasks]
         for row in fresh:
-            self._dispatcher.restore(_pending(row), None)
+            self._dispatcher.restore(_pending(row), None, row.schedule_deadline)
         if len(rows) == _PAGE:
             self._after = (rows[-1].key, rows[-1].task)
             self._dispatcher.backlog = True

@@ -100,9 +100,10 @@ def refuse_problems(problems: list[Problem]) -> None:
     shown = "; ".join(problem.message for problem in problems[:_PROBLEMS_SHOWN])
     more = len(problems) - _PROBLEMS_SHOWN
     rest = f"; and {more} more" if more > 0 else ""
+    count = "a problem" if len(problems) == 1 else f"{len(problems)} problems"
     raise ServiceError(
         Reason.INVALID_DEFINITION,
-        f"the definition has {len(problems)} problems: {shown}{rest}",
+        f"the definition has {count}: {shown}{rest}",
         violations=[_violation(problem) for problem in problems],
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from math import inf
 from typing import Literal
 
 _PREFIX = "BRANCHLINE_"
@@ -46,8 +47,11 @@ class Settings:
 
     def __post_init__(self) -> None:
         for name in ("lease", "max_deliveries", "max_payload", "max_message", "max_inbox"):
-            if getattr(self, name) <= 0:
+            if not 0 < getattr(self, name) < inf:
                 raise InvalidSetting(f"{name} must be more than 0, not {getattr(self, name)}")
+        for name in ("cached_dormant", "cached_running", "shutdown_grace"):
+            if not 0 <= getattr(self, name) < inf:
+                raise InvalidSetting(f"{name} must be 0 or more, not {getattr(self, name)}")
         for name, choices in _CHOICES.items():
             if getattr(self, name) not in choices:
                 given = getattr(self, name)

@@ -79,17 +79,19 @@ class Timers:
     async def _read(self, now: int) -> None:
         """Take the due times of the next while into memory, as many as fit a page."""
         known, self._heap = self._heap, []
+        # What is stored while the database is read may be missing in the answer: it is noted.
+        before, self._read_until = self._read_until, now + HORIZON
         try:
             rows = await self._store.due(now + HORIZON, _PAGE)
         except StoreError as error:
             log.warning("reading due times failed", error=str(error))
             self._heap = sorted(self._heap + known)
-            self._next_read = now + _RETRY
+            self._read_until, self._next_read = before, now + _RETRY
             return
         # What was noted while the database was read is in the heap already.
         self._heap = sorted(self._heap + [(row.wake_at, row.id) for row in rows])
         if len(rows) < _PAGE:
-            self._read_until, self._next_read = now + HORIZON, now + HORIZON // 2
+            self._next_read = now + HORIZON // 2
         else:
             self._read_until = rows[-1].wake_at
             self._next_read = max(self._read_until, now + _RETRY)

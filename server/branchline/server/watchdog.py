@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 
 import structlog
@@ -12,6 +13,7 @@ from branchline.engine import FailTask
 from branchline.engine.events import Failure
 from branchline.server.clock import Clock
 from branchline.server.dispatch import Dispatcher, Limit, PendingTask
+from branchline.server.errors import ServiceError
 from branchline.server.runtime import FailLeasedTask
 
 log = structlog.get_logger(__name__)
@@ -71,7 +73,9 @@ class Watchdog:
         self._end(task, Failure("timeout", _MESSAGES[limit]), again)
 
     def _end(self, task: PendingTask, failure: Failure, again: Callable[[], None]) -> None:
-        self._fail(FailLeasedTask(task, FailTask(task.key.task, failure), again))
+        # A server that goes down takes in nothing more; the next start looks again.
+        with suppress(ServiceError):
+            self._fail(FailLeasedTask(task, FailTask(task.key.task, failure), again))
 
     def _lose(self, task: PendingTask) -> None:
         """A lease has ended: another delivery, or the end of the attempt (7.3)."""

@@ -33,10 +33,7 @@ async def follow(key: int, after: int, watcher: Watcher, read: ReadHistory) -> A
 
     Raises ``ServiceError`` when the history has not reached the number.
     """
-    if after > 0 and not await read(key, after - 1):
-        message = f"the history has no event {after} yet"
-        raise ServiceError(Reason.SEQUENCE_OUT_OF_RANGE, message)
-    ended = False
+    ended = after > 0 and await _ends_with(key, after, read)
     while True:
         while stored := await read(key, after):
             after = stored[-1][0]
@@ -51,6 +48,15 @@ async def follow(key: int, after: int, watcher: Watcher, read: ReadHistory) -> A
             yield news
             if ended:
                 break
+
+
+async def _ends_with(key: int, number: int, read: ReadHistory) -> bool:
+    """Whether the event of a number is the history's last for good."""
+    stored = await read(key, number - 1)
+    if not stored:
+        message = f"the history has no event {number} yet"
+        raise ServiceError(Reason.SEQUENCE_OUT_OF_RANGE, message)
+    return _is_end(stored[0][2])
 
 
 async def _live(after: int, watcher: Watcher) -> AsyncIterator[News]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import sys
+import time
 
 import pytest
 
@@ -16,7 +18,13 @@ from branchline.engine.expressions import (
     compile_template,
 )
 
-ROW = {"row": [0] * 200, "big": list(range(100_000)), "text": "a" * 1_000_000}
+ROW = {
+    "row": [0] * 200,
+    "big": list(range(100_000)),
+    "text": "1" * 1_000_000,
+    "times": "1s" * 500_000,
+    "wide": {str(n): n for n in range(10_000)},
+}
 
 
 def value(text: str, /, **scope: object) -> object:
@@ -113,6 +121,34 @@ def test_a_runaway_evaluation_is_stopped(text: str) -> None:
         value(text, **ROW)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "double(text)",
+        "int(text)",
+        "bool(text)",
+        "timestamp(text)",
+        "duration(text)",
+        "duration(times)",
+        "timestamp(0).getHours(text)",
+        "timestamp(0).getHours('Nowhere/' + string(a + b))",
+        "wide[text]",
+        "wide[times]",
+        "nope" + ".a" * 4000,
+        "wide" + ".a" * 4000,
+    ],
+)
+def test_a_huge_text_fails_as_fast_as_a_short_one(text: str) -> None:
+    expression = compile_expression(f"row.all(a, row.all(b, {text} == 1 || true))")
+    started = time.process_time()
+    with contextlib.suppress(ExpressionError):  # a long one may use up the steps
+        expression.evaluate(ROW)
+    assert time.process_time() - started < 1
+    with pytest.raises(ExpressionError) as caught:
+        value(text, **ROW, a=0, b=0)
+    assert len(str(caught.value)) < 10_000
+
+
 def test_no_operator_recovers_from_the_stop() -> None:
     endless = "row.all(a, row.all(b, row.all(c, true)))"
     with pytest.raises(ExpressionError, match="steps"):
@@ -136,6 +172,8 @@ def test_no_operator_recovers_from_the_stop() -> None:
         "row.map(x, text.upperAscii())",
         "row.map(x, text.substring(1))",
         "row.map(x, '%x'.format([text]))",
+        "row.map(x, row.map(y, row.map(z, '%.100f'.format([1e308]))))",
+        "row.map(x, row.map(y, [1].transformMapEntry(i, v, wide)))",
     ],
 )
 def test_memory_is_bounded(text: str) -> None:

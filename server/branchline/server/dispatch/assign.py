@@ -79,6 +79,14 @@ class Roster:
                 if not workers:
                     del self._by_offer[offer]
 
+    def wants(self, offer: Offer) -> bool:
+        """Whether a worker has room for a task of an offer."""
+        return offer in self._by_offer
+
+    def offers(self) -> set[Offer]:
+        """The offers for which a worker has room."""
+        return set(self._by_offer)
+
     def take_room(self, offer: Offer) -> Worker | None:
         """A worker for a task of an offer, with one place less; None when all are busy."""
         workers = self._by_offer.get(offer)

@@ -46,7 +46,8 @@ class Dispatcher:
         """Let tasks wait for workers."""
         now = self._clock.monotonic()
         for task in tasks:
-            if len(self._ready) >= MOST_READY and task.schedule_timeout is None:
+            full = len(self._ready) >= MOST_READY and task.schedule_timeout is None
+            if full and not self._roster.wants(task.offer):
                 self.backlog = True
                 continue
             self.tasks[task.key] = task
@@ -233,11 +234,17 @@ class Dispatcher:
             self._roster.remove(worker)
         return [task for worker in silent for task in worker.held.values() if not task.reported]
 
-    def restore(self, task: PendingTask, worker_id: str | None) -> None:
-        """Take up a task from the database when the server starts."""
+    def restore(
+        self, task: PendingTask, worker_id: str | None, schedule_deadline: int | None = None
+    ) -> None:
+        """Take up a task from the database; the deadline is microseconds since the epoch."""
         now = self._clock.monotonic()
         if worker_id is None:
+            if schedule_deadline is not None and task.started_at is None:
+                task.schedule_timeout = max(schedule_deadline - self._clock.now(), 0)
             self.offer([task])
+            if task.started_at is not None and task.key in self.tasks:
+                self._watch_attempt(task, now)
             return
         self.tasks[task.key] = task
         task.worker = self._worker(worker_id)
@@ -249,6 +256,11 @@ class Dispatcher:
     def ready_count(self) -> int:
         """How many tasks wait in memory."""
         return len(self._ready)
+
+    @property
+    def starving(self) -> bool:
+        """Whether a worker has room for something of which nothing waits in memory."""
+        return bool(self._roster.offers() - set(self._ready.offers()))
 
     def token(self, task: PendingTask) -> str:
         """The token of a task's present delivery."""

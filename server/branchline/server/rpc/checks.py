@@ -15,6 +15,13 @@ _ID = re.compile(r"[A-Za-z0-9_.:/@-]{1,200}")
 _object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _document = msgspec.json.Decoder(msgspec.Raw).decode
 
+DEEPEST = 300
+"""How many levels of lists and objects a document may have at least."""
+
+_HEADROOM = 500
+"""How many levels must remain for what the server puts around a document: a reader that is at
+the end of its stack could not read the history again."""
+
 
 class Limits:
     """How large the documents of callers may be."""
@@ -29,9 +36,13 @@ class Limits:
             return NULL
         self._check_size(field, text)
         try:
-            return _document(text)
-        except (msgspec.DecodeError, RecursionError) as error:
+            document = _document(text)
+        except msgspec.DecodeError as error:
             raise invalid_field(field, f"must be JSON text: {error}") from None
+        except RecursionError:
+            raise _too_deep(field) from None
+        _check_nesting(field, text)
+        return document
 
     def object(self, field: str, text: str) -> Variables:
         """The members of the JSON object of a field; empty text is {}."""
@@ -39,9 +50,13 @@ class Limits:
             return {}
         self._check_size(field, text)
         try:
-            return _object(text)
-        except (msgspec.DecodeError, RecursionError) as error:
+            members = _object(text)
+        except msgspec.DecodeError as error:
             raise invalid_field(field, f"must be the text of a JSON object: {error}") from None
+        except RecursionError:
+            raise _too_deep(field) from None
+        _check_nesting(field, text)
+        return members
 
     def _check_size(self, field: str, text: str) -> None:
         if len(text) > self.max_payload // 4:
@@ -49,6 +64,20 @@ class Limits:
             if size > self.max_payload:
                 message = f"{field} has {size:,} bytes; at most {self.max_payload:,} are taken"
                 raise ServiceError(Reason.PAYLOAD_TOO_LARGE, message)
+
+
+def _check_nesting(field: str, text: str) -> None:
+    """Refuse what could be read here, but no longer when it is part of something larger."""
+    if text.count("[") + text.count("{") <= DEEPEST:
+        return
+    try:
+        _document("[" * _HEADROOM + text + "]" * _HEADROOM)
+    except RecursionError:
+        raise _too_deep(field) from None
+
+
+def _too_deep(field: str) -> ServiceError:
+    return invalid_field(field, f"is nested too deeply; {DEEPEST} levels are always taken")
 
 
 def required(field: str, text: str, most: int = 1_000) -> str:

@@ -25,6 +25,9 @@ _JITTER: Mapping[int, d.Jitter | None] = {
     pb.JITTER_STRATEGY_FULL: d.Jitter.FULL,
 }
 
+_DEEPEST = 100
+"""How many levels of lists and objects a document of a definition may have."""
+
 
 class DefinitionReader:
     """Reads one definition; what cannot be read becomes a problem (semantics 2.6)."""
@@ -142,10 +145,16 @@ class DefinitionReader:
         if not text:
             return empty
         try:
-            return msgspec.json.decode(text)
-        except (ValueError, RecursionError) as error:
+            value = msgspec.json.decode(text)
+        except ValueError as error:
             self._report(f"{field} must be JSON text: {error}")
-            return empty
+        except RecursionError:
+            self._report(f"{field} is nested deeper than {_DEEPEST} levels")
+        else:
+            if not _is_deeper(value, _DEEPEST):
+                return value
+            self._report(f"{field} is nested deeper than {_DEEPEST} levels")
+        return empty
 
     def _choice(self, field: str, choices: Mapping[int, T], number: int) -> T:
         if number not in choices:
@@ -154,6 +163,21 @@ class DefinitionReader:
 
     def _report(self, message: str) -> None:
         self.problems.append(d.Problem("INVALID_FIELD", self._step, message))
+
+
+def _is_deeper(value: object, most: int) -> bool:
+    """Whether a plain JSON value has more levels of lists and objects than allowed."""
+    level = [value]
+    for _ in range(most + 1):
+        containers = [item for item in level if isinstance(item, list | dict)]
+        if not containers:
+            return False
+        level = [
+            part
+            for item in containers
+            for part in (item.values() if isinstance(item, dict) else item)
+        ]
+    return True
 
 
 def _micros(message: pb.Workflow | pb.Step | pb.Child | pb.RetryPolicy, field: str) -> int | None:

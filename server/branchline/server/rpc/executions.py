@@ -16,7 +16,7 @@ from branchline.server.rpc.checks import Limits, new_id, not_negative, required,
 from branchline.server.rpc.events import event_message, progress_message
 from branchline.server.rpc.execution_messages import live_message, row_message
 from branchline.server.rpc.filters import filter_of, list_name
-from branchline.server.rpc.pages import page_size, read_token, write_token
+from branchline.server.rpc.pages import page_size, read_number, write_token
 from branchline.server.rpc.status import start_error
 from branchline.server.watching import NumberedEvent
 from branchline.v1 import event_pb2, execution_pb2
@@ -80,10 +80,8 @@ class Executions(ExecutionServiceServicer):
     ) -> pb.ListExecutionsResponse:
         size = page_size(request.page_size)
         name = list_name(request.filter)
-        position = read_token(name, request.page_token)
-        rows = await self._executions.find(
-            filter_of(request.filter), int(position) if position else None, size + 1
-        )
+        position = read_number(name, request.page_token)
+        rows = await self._executions.find(filter_of(request.filter), position, size + 1)
         more = len(rows) > size
         return pb.ListExecutionsResponse(
             executions=[row_message(row) for row in rows[:size]],

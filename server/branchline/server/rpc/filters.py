@@ -9,6 +9,9 @@ from branchline.server.statuses import ALL_STATUSES, status_of
 from branchline.server.storage import ExecutionFilter
 from branchline.v1 import execution_service_pb2 as pb
 
+_END_OF_TIME = 2**62
+"""Microseconds since the epoch; times beyond are as good as this."""
+
 
 def filter_of(message: pb.ExecutionFilter) -> ExecutionFilter:
     """The filter of a request. Raises ``ServiceError`` for an unknown status."""
@@ -33,4 +36,5 @@ def list_name(message: pb.ExecutionFilter) -> str:
 
 
 def _micros(time: Timestamp) -> int:
-    return time.seconds * 1_000_000 + time.nanos // 1_000
+    micros = time.seconds * 1_000_000 + time.nanos // 1_000
+    return min(max(micros, 0), _END_OF_TIME)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 import zlib
 
 from branchline.server.errors import Reason, ServiceError
@@ -11,6 +12,7 @@ from branchline.server.rpc.checks import not_negative
 
 _DEFAULT_SIZE = 100
 _LARGEST_SIZE = 1_000
+_KEY = re.compile("[0-9]{1,18}")
 
 
 def page_size(asked: int) -> int:
@@ -33,6 +35,20 @@ def read_token(what: str, token: str) -> str:
     except (binascii.Error, UnicodeDecodeError, ValueError):
         text = ""
     if text[:8] != f"{zlib.crc32(what.encode()):08x}":
-        message = "page_token is not of this list; give the next_page_token of the page before"
-        raise ServiceError(Reason.INVALID_PAGE_TOKEN, f"{message}, with the same filter")
+        raise _foreign()
     return text[8:]
+
+
+def read_number(what: str, token: str) -> int | None:
+    """The position of a token where positions are keys; None for none."""
+    position = read_token(what, token)
+    if not position:
+        return None
+    if not _KEY.fullmatch(position):
+        raise _foreign()
+    return int(position)
+
+
+def _foreign() -> ServiceError:
+    message = "page_token is not of this list; give the next_page_token of the page before"
+    return ServiceError(Reason.INVALID_PAGE_TOKEN, f"{message}, with the same filter")

@@ -16,10 +16,11 @@ from branchline.v1 import execution_service_pb2 as pb
 
 DOMAIN = "branchline"
 
-_MOST_VIOLATIONS = 200
-"""How many field violations an answer holds: they travel in headers, which are bounded."""
+_MOST_MESSAGE = 1_500
+"""How many bytes of a header the message may take. Errors travel in headers, and clients refuse
+answers with more than 8 KB of them; the message is in there twice."""
 
-_MOST_DETAIL = 6_000
+_MOST_DETAIL = 2_500
 """How many bytes of violations an answer holds, for the same reason."""
 
 CODES = {
@@ -73,23 +74,32 @@ def status_of(error: ServiceError) -> status_pb2.Status:
     if error.retry_after is not None:
         delay = Duration(nanos=int(error.retry_after * 1e9))
         _pack(details, error_details_pb2.RetryInfo(retry_delay=delay))
-    return status_pb2.Status(
-        code=CODES[error.reason], message=error.message[:_MOST_DETAIL], details=details
-    )
+    return status_pb2.Status(code=CODES[error.reason], message=_cut(error.message), details=details)
 
 
 def _bad_request(error: ServiceError) -> error_details_pb2.BadRequest:
     bad_request = error_details_pb2.BadRequest()
-    size = 0
-    for violation in error.violations[:_MOST_VIOLATIONS]:
-        description = violation.description[:1_000]
-        size += len(violation.field) + len(description) + len(violation.code)
-        if size > _MOST_DETAIL:
-            break
+    for violation in error.violations:
         bad_request.field_violations.add(
-            field=violation.field, description=description, reason=violation.code
+            field=violation.field[:200],
+            description=violation.description[:400],
+            reason=violation.code,
         )
+        if bad_request.ByteSize() > _MOST_DETAIL:
+            del bad_request.field_violations[-1]
+            break
     return bad_request
+
+
+def _cut(message: str) -> str:
+    """A message that fits a header, where all but plain characters take three bytes each."""
+    room = _MOST_MESSAGE
+    for place, character in enumerate(message):
+        plain = " " <= character <= "~" and character != "%"
+        room -= 1 if plain else 3 * len(character.encode(errors="replace"))
+        if room < 0:
+            return f"{message[:place]}..."
+    return message
 
 
 def _with_violations(error: ServiceError) -> str:

@@ -7,10 +7,11 @@ from collections.abc import AsyncIterator, Sequence
 from functools import partial
 
 import structlog
+from google.protobuf.message import DecodeError
 
 from branchline.engine.definition import DEFAULT_QUEUE
 from branchline.server.dispatch import Ack, Offer, Worker, WorkerOutbox
-from branchline.server.errors import ServiceError, internal, invalid_field
+from branchline.server.errors import Reason, ServiceError, internal, invalid_field
 from branchline.server.rpc.calls import Context, streaming, unary
 from branchline.server.rpc.checks import duration, not_negative, required, short, span
 from branchline.server.rpc.outcomes import OutcomeReader
@@ -116,6 +117,9 @@ class Tasks(TaskServiceServicer):
                 await outbox.uncrowded()
         except ServiceError as error:
             outbox.close(error)
+        except DecodeError:
+            message = "a message of the stream is no StreamTasksRequest"
+            outbox.close(ServiceError(Reason.INVALID_FIELD, message))
         except Exception:
             log.exception("reading a worker's stream failed", worker=worker.id)
             outbox.close(internal())

@@ -1,0 +1,7 @@
+"""``python -m branchline.client.cli`` is ``branchline``."""
+
+import sys
+
+from branchline.client.cli import main
+
+sys.exit(main())

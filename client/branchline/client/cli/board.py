@@ -1,0 +1,158 @@
+"""How an execution stands, put together from what a watch gives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from branchline.client.cli.sentences import error_text
+from branchline.client.cli.texts import local_time
+from branchline.client.types import Event, ExecutionStatus, Progress
+
+_ENDS: Final = {
+    "branch_completed": "COMPLETED",
+    "branch_failed": "FAILED",
+    "branch_canceled": "CANCELED",
+}
+_CLOSES: Final = {
+    "execution_completed": ExecutionStatus.COMPLETED,
+    "execution_failed": ExecutionStatus.FAILED,
+    "execution_canceled": ExecutionStatus.CANCELED,
+}
+
+
+@dataclass(slots=True)
+class Row:
+    """A branch."""
+
+    branch: str
+    status: str = "RUNNING"
+    step: str = ""
+    since: datetime | None = None
+    """When it entered the step."""
+    note: str = ""
+    """What it waits for, what its activity says, or its error."""
+    items: int = 0
+    """How many items the step goes over; 0 for a step without ``each``."""
+    done: int = 0
+    """How many of them have ended."""
+
+    @property
+    def live(self) -> bool:
+        """Whether more can happen to it."""
+        return self.status not in _ENDS.values()
+
+
+class Board:
+    """Folds events and progress. A watch that begins late leaves out what it has not seen."""
+
+    def __init__(self) -> None:
+        self.title = ""
+        self.status = ExecutionStatus.RUNNING
+        self.started: datetime | None = None
+        self.updated: datetime | None = None
+        """When the last event happened."""
+        self.tasks_done = 0
+        self._rows: dict[str, Row] = {}
+        self._tasks: dict[int, str] = {}
+
+    @property
+    def open_tasks(self) -> int:
+        """How many attempts wait for a worker or are at work."""
+        return len(self._tasks)
+
+    def rows(self, most: int) -> tuple[list[Row], int]:
+        """The branches to show, in order of their start, and how many are left out.
+
+        Live ones come before those that have ended, later ones before earlier ones.
+        """
+        rows = list(self._rows.values())
+        ranked = sorted(rows, key=lambda row: row.live)[-most:] if most > 0 else []
+        chosen = {row.branch for row in ranked}
+        return [row for row in rows if row.branch in chosen], len(rows) - len(ranked)
+
+    def apply(self, item: Event | Progress) -> None:
+        """Take in what happened."""
+        if isinstance(item, Progress):
+            self._row(item.branch).note = item.message
+            return
+        self.updated = item.time
+        if item.type == "execution_started":
+            self._start(item)
+        elif item.type in _CLOSES:
+            self.status = _CLOSES[item.type]
+        elif item.type.startswith(("task", "items")):
+            self._task(item.type, item.data)
+        elif "branch" in item.data:
+            self._branch(item)
+
+    def _start(self, event: Event) -> None:
+        self.title = f"{event.data['workflow']} version {event.data['version']}"
+        self.started = event.time
+        self._row("main")
+
+    def _row(self, branch: str) -> Row:
+        return self._rows.setdefault(branch, Row(branch))
+
+    def _task(self, kind: str, data: Mapping[str, Any]) -> None:
+        if kind == "items_listed":
+            self._row(data["branch"]).items = len(data["items"])
+        elif kind == "task_scheduled":
+            self._tasks[data["task"]] = data["branch"]
+            self._wake(self._row(data["branch"]))
+        elif kind == "tasks_withdrawn":
+            for task in data["tasks"]:
+                self._tasks.pop(task, None)
+        else:
+            self._task_ended(kind, data)
+
+    def _task_ended(self, kind: str, data: Mapping[str, Any]) -> None:
+        branch = self._tasks.pop(data["task"], None)
+        row = None if branch is None else self._row(branch)
+        if kind == "task_completed":
+            self.tasks_done += 1
+            if row is not None:
+                row.done += 1
+        elif row is not None:
+            row.note = error_text(data["error"])
+
+    def _branch(self, event: Event) -> None:
+        row, data = self._row(event.data["branch"]), event.data
+        if event.type in _ENDS:
+            row.status = _ENDS[event.type]
+            row.note = error_text(data["error"]) if event.type == "branch_failed" else ""
+        elif event.type == "step_started":
+            row.step, row.since, row.items, row.done = data["step"], event.time, 0, 0
+            self._wake(row)
+            row.note = ""
+        elif event.type in _DORMANT:
+            row.status, row.note = _DORMANT[event.type], _dormant_note(event)
+        elif event.type == "step_failed":
+            row.note = error_text(data["error"])
+        elif event.type == "retry_scheduled":
+            row.note = f"{row.note}; attempt {data['attempt']} at {local_time(data['due'])}"
+        elif event.type in {"signal_consumed", "wait_timed_out", "step_completed", "join_passed"}:
+            self._wake(row)
+            row.note = ""
+
+    @staticmethod
+    def _wake(row: Row) -> None:
+        if row.live:
+            row.status = "RUNNING"
+
+
+_DORMANT: Final = {
+    "signal_awaited": "SUSPENDED",
+    "sleep_started": "SUSPENDED",
+    "join_reached": "WAITING",
+}
+
+
+def _dormant_note(event: Event) -> str:
+    until = event.data.get("until")
+    limit = f" until {local_time(until)}" if until else ""
+    if event.type == "signal_awaited":
+        return f"waits for signal {event.data['topic']}{limit}"
+    return f"sleeps{limit}" if event.type == "sleep_started" else "waits at the join"

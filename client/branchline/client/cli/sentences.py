@@ -1,0 +1,104 @@
+"""Events as people read them: a sentence each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypeAlias
+
+from branchline.client.cli.texts import json_text, local_time, one_line
+from branchline.client.types import Event, Progress
+
+_Data: TypeAlias = Mapping[str, Any]
+
+_LONGEST: Final = 200
+"""Characters of a sentence."""
+
+
+def event_sentence(event: Event) -> str:
+    """Tell what happened; an event that this version does not know is told by its data."""
+    tell = _SENTENCES.get(event.type)
+    sentence = one_line(tell(event.data) if tell else f"{event.type} {json_text(event.data)}")
+    return sentence if len(sentence) <= _LONGEST else f"{sentence[:_LONGEST]}..."
+
+
+def progress_sentence(progress: Progress) -> str:
+    """Tell what an activity said of itself."""
+    data = "" if progress.data is None else f" {json_text(progress.data)}"
+    said = progress.message or data.strip()
+    return f"[{progress.branch}] {progress.step}{_item(progress.item)}: {one_line(said)}"
+
+
+def error_text(error: _Data | None) -> str:
+    """Write an event's error as its type and message."""
+    return f"{error['type']}: {error['message']}" if error else "no reason given"
+
+
+def _item(index: int | None) -> str:
+    return "" if index is None else f", item {index}"
+
+
+def _step_failed(data: _Data) -> str:
+    caught = f", caught by {data['caught_by']}" if data["caught_by"] else ""
+    return f"step failed: {error_text(data['error'])}{caught}"
+
+
+def _scheduled(data: _Data) -> str:
+    queue = "" if data["task_queue"] in {"", "default"} else f" on {data['task_queue']}"
+    again = f", attempt {data['attempt']}" if data["attempt"] > 1 else ""
+    return f"task {data['task']}: {data['activity']}{queue}{_item(data['item'])}{again}"
+
+
+def _awaited(data: _Data) -> str:
+    until = f" until {local_time(data['until'])}" if data["until"] else ""
+    return f"waits for signal {data['topic']}{until}"
+
+
+def _passed(data: _Data) -> str:
+    taken = f" with {', '.join(data['taken'])}" if data["taken"] else ""
+    without = f", without {', '.join(data['left_out'])}" if data["left_out"] else ""
+    return f"join passed{taken}{without}"
+
+
+def _canceled(data: _Data) -> str:
+    return "execution cancelled" + (f": {data['reason']}" if data["reason"] else "")
+
+
+def _started(data: _Data) -> str:
+    return f"execution of {data['workflow']} version {data['version']} started"
+
+
+def _retry(data: _Data) -> str:
+    due = local_time(data["due"])
+    return f"attempt {data['attempt']}{_item(data['item'])} follows at {due}"
+
+
+def _in_branch(tell: Callable[[_Data], str]) -> Callable[[_Data], str]:
+    return lambda data: f"[{data['branch']}] {tell(data)}"
+
+
+_SENTENCES: Final[Mapping[str, Callable[[_Data], str]]] = {
+    "execution_started": _started,
+    "execution_completed": lambda _: "execution completed",
+    "execution_failed": lambda data: f"execution failed: {error_text(data['error'])}",
+    "execution_canceled": _canceled,
+    "branch_started": _in_branch(lambda data: f"branch started from {data['parent']}"),
+    "branch_completed": _in_branch(lambda _: "branch completed"),
+    "branch_failed": _in_branch(lambda data: f"branch failed: {error_text(data['error'])}"),
+    "branch_canceled": _in_branch(lambda _: "branch stopped"),
+    "step_started": _in_branch(lambda data: f"step {data['step']}"),
+    "step_completed": _in_branch(lambda _: "step completed"),
+    "step_failed": _in_branch(_step_failed),
+    "items_listed": _in_branch(lambda data: f"{len(data['items'])} items"),
+    "task_scheduled": _in_branch(_scheduled),
+    "task_completed": lambda data: f"task {data['task']} completed",
+    "task_failed": lambda data: f"task {data['task']} failed: {error_text(data['error'])}",
+    "tasks_withdrawn": lambda data: f"tasks withdrawn: {', '.join(map(str, data['tasks']))}",
+    "retry_scheduled": _in_branch(_retry),
+    "signal_received": lambda data: f"signal {data['topic']} received",
+    "signal_awaited": _in_branch(_awaited),
+    "signal_consumed": _in_branch(lambda data: f"took signal {data['signal']}"),
+    "wait_timed_out": _in_branch(lambda _: "waited in vain"),
+    "sleep_started": _in_branch(lambda data: f"sleeps until {local_time(data['until'])}"),
+    "join_reached": _in_branch(lambda _: "waits at the join"),
+    "join_passed": _in_branch(_passed),
+}

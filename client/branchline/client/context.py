@@ -1,0 +1,173 @@
+"""What an activity can ask and tell while it runs."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Generator
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Final, Protocol
+
+import msgspec
+
+from branchline.client import _convert, _json
+from branchline.client.types import TaskInfo
+
+if TYPE_CHECKING:
+    from branchline.v1 import task_pb2
+
+current: Final[ContextVar[ActivityContext]] = ContextVar("branchline_activity")
+"""The context of the activity that runs here."""
+
+_guard: Final = threading.Lock()
+"""Guards the making of thread events: rare enough for one lock for all."""
+
+
+class Reporter(Protocol):
+    """Takes an activity's signs of life, from any thread."""
+
+    def report(self, token: str, progress: tuple[str, str] | None) -> None:
+        """Pass on progress (message, JSON text), or a bare sign of life."""
+
+
+class Cancellation:
+    """Whether an activity is to stop; it can be checked, awaited and, in a thread, waited for.
+
+    An async activity is also cancelled as any asyncio task is. A plain function cannot be, so
+    one that runs for long looks here now and then.
+    """
+
+    __slots__ = ("_is_set", "_thread_event", "_waiters")
+
+    def __init__(self) -> None:
+        self._is_set = False
+        self._thread_event: threading.Event | None = None
+        self._waiters: list[asyncio.Event] = []
+
+    def __bool__(self) -> bool:
+        return self._is_set
+
+    def is_set(self) -> bool:
+        """Whether the activity is to stop."""
+        return self._is_set
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Block this thread until the activity is to stop, at most ``timeout`` seconds.
+
+        For plain functions, in place of ``time.sleep``. Returns whether it is to stop.
+        """
+        with _guard:
+            if self._thread_event is None:
+                self._thread_event = threading.Event()
+            if self._is_set:
+                self._thread_event.set()
+        return self._thread_event.wait(timeout)
+
+    def __await__(self) -> Generator[object, None, None]:
+        event = asyncio.Event()
+        if self._is_set:
+            event.set()
+        self._waiters.append(event)
+        yield from event.wait().__await__()
+
+    def set(self) -> None:
+        """Tell the activity to stop. Called by the worker, on its loop."""
+        with _guard:
+            self._is_set = True
+            if self._thread_event is not None:
+                self._thread_event.set()
+        for event in self._waiters:
+            event.set()
+
+
+class ActivityContext:
+    """The running activity's task, and its ways to the server.
+
+    Got by ``activity.context()``. It may be used from the activity's own task or thread, and
+    from those that it starts.
+    """
+
+    __slots__ = ("_message", "_removed", "_reporter", "_set", "cancelled")
+
+    def __init__(self, message: task_pb2.Task, reporter: Reporter) -> None:
+        self.cancelled: Final = Cancellation()
+        """Whether the activity is to stop: nobody wants its outcome any more."""
+        self._message = message
+        self._reporter = reporter
+        self._set: dict[str, msgspec.Raw] | None = None
+        self._removed: dict[str, None] | None = None
+
+    @property
+    def task(self) -> TaskInfo:
+        """What the activity works on (semantics 7.2)."""
+        message = self._message
+        return TaskInfo(
+            execution_id=message.execution_id,
+            workflow=message.workflow,
+            version=message.version,
+            branch=message.branch,
+            step=message.step,
+            activity=message.activity,
+            attempt=message.attempt,
+            delivery=message.delivery,
+            item=message.item if message.HasField("item") else None,
+            deadline=_convert.time_of(message, "deadline"),
+        )
+
+    def progress(self, message: str = "", data: object = None) -> None:
+        """Tell whoever watches how far the work is (semantics 7.6); also a sign of life.
+
+        When the activity tells more than the connection takes, only the latest is sent.
+
+        Raises:
+            ValueError: ``data`` cannot be written as JSON.
+
+        """
+        text = "" if data is None else _json.encode(data, "the progress")
+        self._reporter.report(self._message.token, (message, text))
+
+    def heartbeat(self) -> None:
+        """Give a sign of life, for a step with ``heartbeat_timeout`` (semantics 8.5)."""
+        self._reporter.report(self._message.token, None)
+
+    def set(self, name: str, value: object) -> None:
+        """Set a variable of the branch when the activity has completed (semantics 7.4, 7.5).
+
+        Raises:
+            ValueError: the value cannot be written as JSON.
+
+        """
+        text = _json.encode(value, f"the variable {name}")
+        if self._set is None:
+            self._set = {}
+        self._set[name] = msgspec.Raw(text)
+        if self._removed is not None:
+            self._removed.pop(name, None)
+
+    def remove(self, name: str) -> None:
+        """Remove a variable of the branch when the activity has completed (semantics 7.4)."""
+        if self._removed is None:
+            self._removed = {}
+        self._removed[name] = None
+        if self._set is not None:
+            self._set.pop(name, None)
+
+    def write_patch(self, result: task_pb2.TaskResult) -> None:
+        """Put the variables that were set and removed into the outcome. For the worker."""
+        if self._set:
+            result.set_json = _json.encode(self._set, "the variables")
+        if self._removed:
+            result.remove.extend(self._removed)
+
+
+def context() -> ActivityContext:
+    """The context of the activity that calls this.
+
+    Raises:
+        RuntimeError: no activity runs here.
+
+    """
+    try:
+        return current.get()
+    except LookupError:
+        raise RuntimeError("no activity runs here: only a worker makes a context") from None

@@ -1,0 +1,236 @@
+"""A handle on one execution."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from typing import Any, Final
+from uuid import uuid4
+
+import grpc
+from google.protobuf.duration_pb2 import Duration
+
+from branchline.client import _convert, _json
+from branchline.client._backoff import Backoff
+from branchline.client._refusals import asked_delay, can_be_repeated, refusal
+from branchline.client.connection import Connection
+from branchline.client.errors import (
+    ExecutionCanceled,
+    ExecutionFailed,
+    NotFound,
+    RpcError,
+    Unavailable,
+)
+from branchline.client.types import Event, ExecutionInfo, ExecutionStatus, Failure, Progress
+from branchline.v1 import execution_pb2
+from branchline.v1 import execution_service_pb2 as pb
+
+_LONGEST_WAIT: Final = 30.0
+"""Seconds that one call waits for the close; the server allows 60."""
+_LONGEST_PAUSE: Final = 2.0
+
+
+class Execution:
+    """One execution: ask how it stands, watch it, wait for it, act on it.
+
+    Made by :meth:`Client.start` and :meth:`Client.execution`. Every method raises
+    ``ExecutionNotFound`` when there is no such execution (any more), and ``RpcError``.
+    """
+
+    __slots__ = ("_connection", "id", "version")
+
+    def __init__(self, connection: Connection, execution_id: str, version: int = 0) -> None:
+        self.id = execution_id
+        """The execution's id."""
+        self.version = version
+        """The version that it runs; 0 in a handle made from an id alone."""
+        self._connection = connection
+
+    def __repr__(self) -> str:
+        return f"<Execution {self.id}>"
+
+    async def describe(self) -> ExecutionInfo:
+        """How it stands now, with inputs, branches and suspension (semantics 4.7, 4.8)."""
+        request = pb.GetExecutionRequest(
+            execution_id=self.id, view=execution_pb2.EXECUTION_VIEW_FULL
+        )
+        answer = await self._connection.call(self._connection.executions.GetExecution, request)
+        return _convert.execution_info(answer.execution)
+
+    async def result(self, timeout: float | None = None) -> dict[str, Any]:
+        """Its outputs, as soon as it has completed.
+
+        ``timeout`` is in seconds; None waits for as long as it takes.
+
+        Raises:
+            ExecutionFailed: it failed; the error has the failure's type, message and details.
+            ExecutionCanceled: it was cancelled.
+            TimeoutError: it is still live; that changes nothing for the execution.
+
+        """
+        info = await self.wait(timeout)
+        if info.status is ExecutionStatus.COMPLETED:
+            return info.outputs or {}
+        if info.status is ExecutionStatus.CANCELED:
+            raise ExecutionCanceled(self.id)
+        raise ExecutionFailed(self.id, info.error or Failure("activity_failed", ""))
+
+    async def wait(self, timeout: float | None = None) -> ExecutionInfo:
+        """How it stands once it has closed, in the basic view.
+
+        Raises:
+            TimeoutError: it is still live after so many seconds.
+
+        """
+        clock = asyncio.get_running_loop().time
+        end = None if timeout is None else clock() + timeout
+        while True:
+            rest = _LONGEST_WAIT if end is None else min(max(end - clock(), 0), _LONGEST_WAIT)
+            info = await self._wait_once(rest)
+            if info.status.closed:
+                return info
+            if end is not None and clock() >= end:
+                raise TimeoutError(f"execution {self.id} is {info.status} after {timeout:g} s")
+
+    async def _wait_once(self, seconds: float) -> ExecutionInfo:
+        wait = Duration()
+        wait.FromMicroseconds(int(seconds * 1_000_000))
+        answer = await self._connection.call(
+            self._connection.executions.GetExecution,
+            pb.GetExecutionRequest(execution_id=self.id, wait=wait),
+            timeout=seconds + self._connection.timeout,
+        )
+        return _convert.execution_info(answer.execution)
+
+    async def watch(self, after: int = 0) -> AsyncIterator[Event | Progress]:
+        """What happens, from the event after number ``after`` to the close (semantics 12.2).
+
+        Events come in order, each once, also when the connection breaks in between: the
+        watch goes on from its last number. Progress comes in between.
+
+        Raises:
+            SequenceOutOfRange: the history is not that long.
+            Unavailable: the server was away for longer than the client's timeout.
+
+        """
+        outage = _Outage(self._connection.timeout)
+        while True:
+            call = self._connection.executions.WatchExecution(
+                pb.WatchExecutionRequest(execution_id=self.id, after_sequence=after)
+            )
+            try:
+                async for answer in call:
+                    outage.end()
+                    for item in _news(answer, after):
+                        after = item.sequence if isinstance(item, Event) else after
+                        yield item
+            except grpc.aio.AioRpcError as error:
+                pause = outage.pause(error)
+            else:
+                return
+            finally:
+                call.cancel()
+            await asyncio.sleep(pause)
+            outage.try_again()
+
+    async def events(self, after: int = 0) -> AsyncIterator[Event]:
+        """The stored events after number ``after``, in order (semantics 12.1)."""
+        more = True
+        while more:
+            request = pb.ListEventsRequest(execution_id=self.id, after_sequence=after)
+            answer = await self._connection.call(self._connection.executions.ListEvents, request)
+            for event in answer.events:
+                yield _convert.event(event)
+            after = answer.next_after_sequence
+            more = after > 0
+
+    async def signal(
+        self, topic: str, payload: object = None, *, signal_id: str | None = None
+    ) -> None:
+        """Send a signal (semantics 10.1).
+
+        ``payload`` is a JSON value. Two signals with the same ``signal_id`` are one signal;
+        None: the client makes an id, so that it can repeat the call.
+
+        Raises:
+            ExecutionClosed: it is too late.
+            PayloadTooLarge: the server does not take so large a payload.
+            ValueError: the payload cannot be written as JSON.
+
+        """
+        request = pb.SignalExecutionRequest(
+            execution_id=self.id,
+            topic=topic,
+            payload_json=_json.encode(payload, "the payload"),
+            signal_id=signal_id or uuid4().hex,
+        )
+        await self._connection.call(self._connection.executions.SignalExecution, request)
+
+    async def cancel(self, reason: str = "") -> None:
+        """End it as cancelled (semantics 4.9); cancelling it again changes nothing.
+
+        Raises:
+            ExecutionClosed: it has completed or failed.
+
+        """
+        request = pb.CancelExecutionRequest(execution_id=self.id, reason=reason)
+        await self._connection.call(self._connection.executions.CancelExecution, request)
+
+    async def delete(self) -> None:
+        """Remove it with its history once it has closed (semantics 4.10).
+
+        Raises:
+            ExecutionLive: it is still live.
+
+        """
+        unsure: list[RpcError] = []
+        try:
+            await self._connection.call(
+                self._connection.executions.DeleteExecution,
+                pb.DeleteExecutionRequest(execution_id=self.id),
+                repeating=unsure.append,
+            )
+        except NotFound:
+            # The answer to an earlier try may have been lost: then this is its success.
+            if not any(isinstance(error, Unavailable) for error in unsure):
+                raise
+
+
+class _Outage:
+    """Decides how long a watch without a server goes on trying."""
+
+    def __init__(self, timeout: float) -> None:
+        self._timeout = timeout
+        self._clock = asyncio.get_running_loop().time
+        self._backoff = Backoff(_LONGEST_PAUSE)
+        self._tried = self._clock()
+        self._began: float | None = None
+
+    def pause(self, error: grpc.aio.AioRpcError) -> float:
+        """The seconds until the next try. Raises ``RpcError`` when there is to be none."""
+        refused = refusal(error)
+        now = self._clock()
+        # An execution may be silent for hours: a try that lasted has reached the server.
+        if self._began is None or now - self._tried > self._timeout:
+            self._began = now
+        pause = self._backoff.pause(asked_delay(error))
+        if not can_be_repeated(refused) or now + pause > self._began + self._timeout:
+            raise refused from error
+        return pause
+
+    def try_again(self) -> None:
+        """Note that a try begins."""
+        self._tried = self._clock()
+
+    def end(self) -> None:
+        """Note that the server has spoken."""
+        self._began = None
+        self._backoff.reset()
+
+
+def _news(answer: pb.WatchExecutionResponse, after: int) -> Iterator[Event | Progress]:
+    for progress in answer.progress:
+        yield _convert.progress(progress)
+    for event in answer.events:
+        if event.sequence > after:
+            yield _convert.event(event)

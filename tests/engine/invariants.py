@@ -1,0 +1,144 @@
+"""What holds for every execution after every command."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from branchline.engine import Branch, Execution, Status
+from branchline.engine.events import (
+    BranchCanceled,
+    BranchCompleted,
+    BranchFailed,
+    BranchStarted,
+    Event,
+    JoinPassed,
+    SignalAwaited,
+    SignalConsumed,
+    SignalReceived,
+    StepStarted,
+    TaskCompleted,
+    TaskFailed,
+    TaskScheduled,
+    TasksWithdrawn,
+)
+from branchline.engine.state import TaskRef, timer_key
+
+
+def check_state(state: Execution) -> None:
+    """The parts of a state agree, and somebody moves it unless it is closed."""
+    live = state.live_branches()
+    assert state.live == Counter(branch.status for branch in live)
+    assert state.tasks == _pending(live)
+    assert sorted(branch for join in state.joins.values() for branch in join.waiting) == sorted(
+        branch.id for branch in live if branch.status is Status.WAITING
+    )
+    if state.end is not None:
+        check_nothing_is_left(state)
+        return
+    assert state.tasks or state.timers.due, "nothing will ever move this execution"
+    for branch in live:
+        assert _is_moved(state, branch), f"nobody moves {branch}"
+    for topic in state.waiters:
+        assert topic not in state.signals, f"a signal of {topic} was kept from its waiter"
+
+
+def check_nothing_is_left(state: Execution) -> None:
+    """A closed execution keeps nothing that could still move it."""
+    assert state.end is not None
+    assert state.close_time is not None
+    assert state.tasks == {}
+    assert state.waiters == {}
+    assert state.live == {}
+    assert state.timers.due == {}
+    assert state.timers.heap == []
+    assert all(not join.waiting for join in state.joins.values())
+    assert all(branch.status.closed for branch in state.branches.values())
+
+
+def check_history(events: list[Event]) -> None:
+    """Tasks, branches, signals and joins have each their one fate."""
+    _check_tasks(events)
+    _check_branches(events)
+    _check_signals(events)
+    _check_joins(events)
+
+
+def _pending(live: list[Branch]) -> dict[int, TaskRef]:
+    return {
+        attempt.task: TaskRef(branch.id, item)
+        for branch in live
+        for item, attempt in branch.visit.attempts.items()
+        if attempt.task is not None
+    }
+
+
+def _is_moved(state: Execution, branch: Branch) -> bool:
+    timers = state.timers.due
+    match branch.status:
+        case Status.RUNNING:
+            attempts = branch.visit.attempts
+            return bool(attempts) and all(
+                (attempt.task is None) == (timer_key(branch.id, item) in timers)
+                for item, attempt in attempts.items()
+            )
+        case Status.SUSPENDED:
+            wait = branch.wait
+            waits = wait is not None and branch.id in state.waiters[wait.topic]
+            return waits != (branch.sleep_until is not None) and timer_key(branch.id) in timers
+        case _:
+            return branch.id in state.joins[branch.step].waiting
+
+
+def _check_tasks(events: list[Event]) -> None:
+    scheduled = [event.task for event in events if isinstance(event, TaskScheduled)]
+    ended = [event.task for event in events if isinstance(event, TaskCompleted | TaskFailed)]
+    withdrawn = [
+        task for event in events if isinstance(event, TasksWithdrawn) for task in event.tasks
+    ]
+    assert scheduled == list(range(1, len(scheduled) + 1))
+    assert max(Counter([*ended, *withdrawn]).values(), default=0) <= 1
+    assert {*ended, *withdrawn} <= set(scheduled)
+
+
+def _check_branches(events: list[Event]) -> None:
+    started = ["main", *(event.branch for event in events if isinstance(event, BranchStarted))]
+    ends = (BranchCompleted, BranchFailed, BranchCanceled)
+    ended = [event.branch for event in events if isinstance(event, ends)]
+    assert len(set(started)) == len(started)
+    assert len(set(ended)) == len(ended)
+    assert set(ended) <= set(started)
+
+
+def _check_signals(events: list[Event]) -> None:
+    """Every signal is consumed at most once, and those of a topic in their order."""
+    topics: dict[int, str] = {}
+    awaited: dict[str, str] = {}
+    consumed: dict[str, list[int]] = {}
+    for event in events:
+        match event:
+            case SignalReceived():
+                topics[event.signal] = event.topic
+            case SignalAwaited():
+                awaited[event.branch] = event.topic
+            case SignalConsumed():
+                assert topics[event.signal] == awaited.pop(event.branch)
+                consumed.setdefault(topics[event.signal], []).append(event.signal)
+            case _:
+                pass
+    for topic, signals in consumed.items():
+        of_topic = [signal for signal, received in topics.items() if received == topic]
+        assert signals == of_topic[: len(signals)]
+
+
+def _check_joins(events: list[Event]) -> None:
+    """A join takes a branch once."""
+    steps: dict[str, str] = {}
+    taken: set[tuple[str, str]] = set()
+    for event in events:
+        if isinstance(event, StepStarted):
+            steps[event.branch] = event.step
+        elif isinstance(event, JoinPassed):
+            now = {(steps[event.branch], branch) for branch in event.taken}
+            assert not now & taken
+            assert event.branch not in event.taken
+            taken |= now

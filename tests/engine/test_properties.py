@@ -1,0 +1,92 @@
+"""Random workflows and random happenings: what holds for every execution."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from branchline.engine import (
+    AnyCommand,
+    Cancel,
+    CompleteTask,
+    FailTask,
+    Signal,
+    TaskGone,
+    Wake,
+    decide,
+)
+from branchline.engine.events import Failure
+from branchline.engine.values import encode
+
+from .graphs import ERRORS, TOPICS, happenings, workflows
+from .invariants import check_history, check_state
+from .playing import Json, Play, documents, snapshot_of
+
+
+@settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
+@given(workflows(), happenings())
+def test_every_execution_keeps_the_invariants(
+    definition: dict[str, Json], happened: list[tuple[str, int]]
+) -> None:
+    """The kit checks after every command that the history gives the state."""
+    play = Play(*definition.pop("steps"), **definition)
+    check_state(play.state)
+    for kind, number in happened:
+        if play.state.end is not None:
+            break
+        if kind == "stale":
+            answer_a_task_that_is_gone(play, number)
+        else:
+            decide_twice(play, command_of(play, kind, number), chance=number / 1001)
+        check_state(play.state)
+    check_history([event for _, event in play.history])
+
+
+def decide_twice(play: Play, command: AnyCommand, chance: float) -> None:
+    """A command on the state read back from a snapshot has the very same consequences."""
+    restored = snapshot_of(play.state)
+    live = play.send(command, chance)
+    again = decide(play.plan, restored, command, play.now, chance)
+    assert again == live
+    assert restored == play.state
+
+
+def command_of(play: Play, kind: str, number: int) -> AnyCommand:
+    """A command that fits the execution as it stands; a wake-up where a task is missing."""
+    tasks = list(play.state.tasks)
+    due = play.state.timers.next_due()
+    match kind:
+        case "complete" if tasks:
+            return completion(tasks[number % len(tasks)], number)
+        case "fail" if tasks:
+            error = Failure(ERRORS[number % len(ERRORS)], "no luck")
+            return FailTask(task=tasks[number // 4 % len(tasks)], error=error)
+        case "signal":
+            signal_id = f"id {number % 5}" if number % 2 else ""
+            return Signal(topic=TOPICS[number % 3 % 2], payload=encode(number), signal_id=signal_id)
+        case "cancel":
+            return Cancel()
+        case "early wake" if due is not None:
+            play.now = max(play.now, due - 1)
+        case "late wake" if due is not None:
+            play.now = max(play.now, due) + number * 1_000_000
+        case _:
+            play.now = max(play.now, due or 0)
+    return Wake()
+
+
+def completion(task: int, number: int) -> CompleteTask:
+    """A completion whose result and patch depend on a number."""
+    patch: dict[str, Json] = {"again": number % 3 == 0}
+    if number % 5 == 0:
+        patch |= {"x": [1, "horn"][number % 2], "n": number % 4}
+    remove = ("x",) if number % 50 == 0 else ()
+    result = [1, "bell", "horn"][number % 3]
+    return CompleteTask(task=task, result=encode(result), set=documents(patch), remove=remove)
+
+
+def answer_a_task_that_is_gone(play: Play, number: int) -> None:
+    """Refused, whether it has had an outcome or was never there."""
+    gone = [task for task in range(play.state.next_task + 1) if task not in play.state.tasks]
+    with pytest.raises(TaskGone):
+        play.send(completion(gone[number % len(gone)], number))

@@ -1,0 +1,49 @@
+"""What the server and the SDK do not do yet.
+
+A scenario that uses any of it is skipped, with the reason given here. When a feature arrives, its
+rows are removed, and what is missing in the runner (an action of ``outside``, of ``performing``, or
+a check of ``expectations``) is added; a test tells which.
+"""
+
+from __future__ import annotations
+
+from tests.scenarios.scenario import Scenario
+from tests.scenarios.uses import uses_of
+
+_PAUSES = "branches cannot be paused yet"
+_CHILDREN = "child steps do not run yet"
+_FOLLOW_UPS = "follow-ups are not started yet"
+_WAITS = "activities cannot wait yet"
+_RECORDS = "activities cannot record values yet"
+_LISTS = "executions are not counted, nor listed by labels and parent, yet"
+
+MISSING = {
+    "step pause": "pause steps do not run yet",
+    "step child": _CHILDREN,
+    "definition follow_ups": _FOLLOW_UPS,
+    "start labels": "executions have no labels yet",
+    "do pause": _PAUSES,
+    "do unpause": _PAUSES,
+    "do retry": "failed executions cannot be retried yet",
+    "run wait": _WAITS,
+    "run return_wait": _WAITS,
+    "run return_waits": _WAITS,
+    "run record": _RECORDS,
+    "run return_recorded": _RECORDS,
+    "run return_variable": "activities cannot read their branch yet",
+    "builtin shell": "the activity shell is not shipped yet",
+    "builtin file": "the activity file is not shipped yet",
+    "status PAUSED": _PAUSES,
+    "expect pause_reason": _PAUSES,
+    "expect children": _CHILDREN,
+    "expect follow_up_errors": _FOLLOW_UPS,
+    "expect progress": "the progress of step visits is not told yet",
+    "expect status_changes": "changes of status cannot be watched yet",
+    "expect listed": _LISTS,
+}
+"""By use, as ``uses_of`` tells them: why it does not work yet."""
+
+
+def reasons_to_skip(scenario: Scenario) -> list[str]:
+    """Why a scenario cannot be played yet, each reason once; nothing when it can."""
+    return sorted({MISSING[use] for use in uses_of(scenario) if use in MISSING})

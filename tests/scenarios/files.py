@@ -1,0 +1,40 @@
+"""Finds and reads scenario files."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+import msgspec
+import yaml
+
+from tests.scenarios.actions import runs_of
+from tests.scenarios.scenario import Scenario
+from tests.scenarios.yaml12 import load
+
+
+class UnreadableScenario(ValueError):
+    """A file that is no scenario; the message says what is wrong and where."""
+
+
+def find(folder: Path, pattern: str = "*") -> list[Path]:
+    """The scenario files of a folder whose names match, in order.
+
+    Raises ``FileNotFoundError`` when there is no such folder.
+    """
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{folder} is no folder")
+    return sorted(path for path in folder.glob("*.yaml") if fnmatchcase(path.stem, pattern))
+
+
+def read(path: Path) -> Scenario:
+    """The scenario of a file. Raises ``UnreadableScenario``."""
+    try:
+        scenario = msgspec.convert(load(path.read_text(encoding="utf-8")), Scenario)
+        for entries in scenario.activities.values():
+            runs_of(entries)
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise UnreadableScenario(f"{path}: {error}") from error
+    if scenario.name != path.stem:
+        raise UnreadableScenario(f"{path}: its name is {scenario.name!r}, not the file's")
+    return scenario

@@ -1,0 +1,94 @@
+"""Plays a scenario from its registration to its expectations."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from grpc import aio
+from msgspec import UNSET
+
+from tests.scenarios.expectations import judge
+from tests.scenarios.outside import happen
+from tests.scenarios.processes import ProcessFailed, tails
+from tests.scenarios.refusals import text_of
+from tests.scenarios.registering import Refused, judge_problems, register
+from tests.scenarios.scenario import Refusal, Scenario
+from tests.scenarios.stage import SELF, ScenarioFailed, Stage, open_stage
+
+_LONGEST_PLAY = 180.0
+
+
+@dataclass(slots=True)
+class Result:
+    """What came of a scenario."""
+
+    name: str
+    differences: list[str] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+    """Why it was not played."""
+    seconds: float = 0.0
+    logs: dict[str, list[str]] = field(default_factory=dict)
+    """The last lines of the processes' logs, where something differs."""
+
+
+async def play(scenario: Scenario) -> Result:
+    """Play a scenario on a server, database and worker of its own."""
+    result = Result(scenario.name)
+    begin = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="scenario-") as name:
+        folder = Path(name)
+        with _told(result.differences):
+            async with asyncio.timeout(_LONGEST_PLAY), open_stage(scenario, folder) as stage:
+                result.differences += await _play(stage)
+        if result.differences:
+            result.logs = tails(folder)
+    result.seconds = time.monotonic() - begin
+    return result
+
+
+@contextmanager
+def _told(differences: list[str]) -> Iterator[None]:
+    """What stops a play is a difference too."""
+    try:
+        yield
+    except (ScenarioFailed, ProcessFailed, Refused) as error:
+        differences.append(str(error))
+    except aio.AioRpcError as error:
+        differences.append(f"a call failed with {error.code().name}: {text_of(error)}")
+    except TimeoutError:
+        differences.append(f"it did not end within {_LONGEST_PLAY:g} s")
+
+
+async def _play(stage: Stage) -> list[str]:
+    scenario = stage.scenario
+    expect = scenario.expect
+    if expect.problems is not UNSET:
+        return await judge_problems(stage.api, scenario.workflow, expect.problems)
+    for definition in (*scenario.also, scenario.workflow):
+        await register(stage.api, definition)
+    if expect.start_refused is not UNSET:
+        return await _judge_start(stage, expect.start_refused)
+    stage.started(SELF, await stage.api.start(scenario.workflow["name"], scenario.start))
+    await happen(stage)
+    return await judge(stage)
+
+
+async def _judge_start(stage: Stage, expected: Refusal) -> list[str]:
+    try:
+        await stage.api.start(stage.scenario.workflow["name"], stage.scenario.start)
+    except aio.AioRpcError as error:
+        if error.code().name != expected.code:
+            return [f"start: expected {expected.code}, got {error.code().name}: {text_of(error)}"]
+        text = text_of(error)
+        return [
+            f"start_refused: {word!r} is not mentioned in {text!r}"
+            for word in expected.mentions
+            if word not in text
+        ]
+    return [f"start: expected {expected.code}, it was not refused"]

@@ -1,0 +1,136 @@
+"""A real server on a file of its own, with a client's stubs."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import grpc
+
+from branchline.server.app import App
+from branchline.server.clock import Clock
+from branchline.server.settings import Settings
+from branchline.v1 import event_pb2, execution_pb2, task_pb2, workflow_pb2
+from branchline.v1 import execution_service_pb2 as executions_pb
+from branchline.v1 import task_service_pb2 as tasks_pb
+from branchline.v1 import workflow_service_pb2 as workflows_pb
+from branchline.v1.execution_service_pb2_grpc import ExecutionServiceStub
+from branchline.v1.task_service_pb2_grpc import TaskServiceStub
+from branchline.v1.workflow_service_pb2_grpc import WorkflowServiceStub
+from tests.server.flows import seconds
+from tests.server.worker import Worker
+
+# Sizes are for the tests to judge, not for the client's own limits.
+_OPTIONS = (
+    ("grpc.max_receive_message_length", -1),
+    ("grpc.max_send_message_length", -1),
+    ("grpc.use_local_subchannel_pool", 1),
+)
+
+
+class Served:
+    """A server as its callers see it."""
+
+    def __init__(self, app: App, channel: grpc.aio.Channel) -> None:
+        self.app = app
+        self.channel = channel
+        self.workflows = WorkflowServiceStub(channel)
+        self.executions = ExecutionServiceStub(channel)
+        self.tasks = TaskServiceStub(channel)
+
+    async def register(self, workflow: workflow_pb2.Workflow) -> int:
+        """Register a definition; its version."""
+        request = workflows_pb.RegisterWorkflowRequest(workflow=workflow)
+        return (await self.workflows.RegisterWorkflow(request)).version
+
+    async def start(self, inputs: object = None, **fields: Any) -> str:  # noqa: ANN401 - a request's
+        """Start an execution, of ``flow`` if not told otherwise; its id."""
+        fields.setdefault("workflow", "flow")
+        text = "" if inputs is None else json.dumps(inputs)
+        request = executions_pb.StartExecutionRequest(inputs_json=text, **fields)
+        return (await self.executions.StartExecution(request)).execution_id
+
+    async def get(self, execution_id: str, *, wait: float | None = None) -> execution_pb2.Execution:
+        """An execution in the full view, at once or when it has closed."""
+        request = executions_pb.GetExecutionRequest(
+            execution_id=execution_id,
+            view=execution_pb2.EXECUTION_VIEW_FULL,
+            wait=None if wait is None else seconds(wait),
+        )
+        return (await self.executions.GetExecution(request)).execution
+
+    async def closed(self, execution_id: str) -> execution_pb2.Execution:
+        """An execution when it has closed."""
+        execution = await self.get(execution_id, wait=20)
+        assert execution.HasField("close_time"), execution
+        return execution
+
+    async def signal(self, execution_id: str, topic: str = "go", payload: str = "") -> None:
+        """Send a signal."""
+        request = executions_pb.SignalExecutionRequest(
+            execution_id=execution_id, topic=topic, payload_json=payload
+        )
+        await self.executions.SignalExecution(request)
+
+    async def cancel(self, execution_id: str) -> None:
+        """Cancel an execution."""
+        request = executions_pb.CancelExecutionRequest(execution_id=execution_id)
+        await self.executions.CancelExecution(request)
+
+    async def delete(self, execution_id: str) -> None:
+        """Remove an execution."""
+        request = executions_pb.DeleteExecutionRequest(execution_id=execution_id)
+        await self.executions.DeleteExecution(request)
+
+    async def events(self, execution_id: str, after: int = 0) -> list[event_pb2.Event]:
+        """All stored events of an execution after a number."""
+        request = executions_pb.ListEventsRequest(execution_id=execution_id, after_sequence=after)
+        return list((await self.executions.ListEvents(request)).events)
+
+    async def poll(self, wait: float, *activities: str, most: int = 1) -> list[task_pb2.Task]:
+        """Tasks for a worker without a stream."""
+        request = tasks_pb.PollTasksRequest(
+            worker_id="poller", activities=activities or ("work",), max_tasks=most,
+            wait=seconds(wait),
+        )
+        return list((await self.tasks.PollTasks(request)).tasks)
+
+    async def report(self, *outcomes: task_pb2.TaskOutcome) -> list[task_pb2.OutcomeAck]:
+        """Report outcomes without a stream."""
+        request = tasks_pb.ReportTasksRequest(outcomes=outcomes)
+        return list((await self.tasks.ReportTasks(request)).acks)
+
+    async def worker(
+        self, *activities: str, worker_id: str = "worker", max_tasks: int = 10,
+        held: tuple[str, ...] = (),
+    ) -> Worker:
+        """A worker with a stream."""
+        return await Worker.connect(
+            self.tasks, *activities, worker_id=worker_id, max_tasks=max_tasks, held=held
+        )
+
+    async def until_waiting(self, execution_id: str) -> None:
+        """Wait until an execution's tasks have gone to workers and come back to wait."""
+        while not (await self.get(execution_id)).waiting_tasks:
+            await asyncio.sleep(0)
+
+
+@asynccontextmanager
+async def serving(
+    path: Path, clock: Clock | None = None, **settings: Any  # noqa: ANN401 - the settings'
+) -> AsyncIterator[Served]:
+    """A server on a file; it is stopped in order at the end."""
+    chosen = Settings(
+        database_url=f"sqlite:///{path}",
+        listen="127.0.0.1:0",
+        **{"synchronous": "NORMAL", "shutdown_grace": 1.0, **settings},
+    )
+    async with (
+        App(chosen, clock) as app,
+        grpc.aio.insecure_channel(f"127.0.0.1:{app.port}", options=_OPTIONS) as channel,
+    ):
+        yield Served(app, channel)
