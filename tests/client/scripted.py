@@ -71,9 +71,14 @@ class Refusal:
         return status_pb2.Status(code=code, message=self.message, details=packed)
 
 
+class Silence:
+    """No answer at all."""
+
+
+SILENCE = Silence()
 UNAVAILABLE = Refusal(grpc.StatusCode.UNAVAILABLE, "SHUTTING_DOWN")
 
-Answer = Message | Refusal | Callable[[Any], Message]
+Answer = Message | Refusal | Silence | Callable[[Any], Message]
 
 
 class WorkerStream:
@@ -175,6 +180,8 @@ class ScriptedServer:
             answer = self._answer(method.name, request)
             if isinstance(answer, Refusal):
                 await answer.abort(context)
+            if isinstance(answer, Silence):
+                await asyncio.Event().wait()
             result: Message = answer(request) if callable(answer) else answer
             return result
 

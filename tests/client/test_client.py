@@ -26,7 +26,7 @@ from branchline.client import (
 )
 from branchline.v1 import execution_pb2, workflow_pb2, workflow_service_pb2
 from branchline.v1 import execution_service_pb2 as pb
-from tests.client.scripted import UNAVAILABLE, Refusal, ScriptedServer
+from tests.client.scripted import SILENCE, UNAVAILABLE, Refusal, ScriptedServer
 
 OVERLOADED = Refusal(grpc.StatusCode.RESOURCE_EXHAUSTED, "OVERLOADED", delay_ms=1)
 STARTED = pb.StartExecutionResponse(execution_id="exec_1", version=3, started=True)
@@ -86,15 +86,13 @@ async def test_a_server_that_asks_for_more_patience_than_there_is_is_not_asked_a
 
 async def test_nobody_at_the_address_is_unavailable() -> None:
     async with Client("127.0.0.1:1", timeout=0.2) as client:
-        with pytest.raises(Unavailable, match="127.0.0.1:1"):
+        with pytest.raises(Unavailable, match=r"127\.0\.0\.1:1"):
             await client.start("order")
 
 
 async def test_a_server_that_never_answers_is_a_timeout() -> None:
     async with ScriptedServer() as server, Client(server.address, timeout=0.05) as client:
-        server.script(
-            "StartExecution", Refusal(grpc.StatusCode.DEADLINE_EXCEEDED, message="too late")
-        )
+        server.script("StartExecution", SILENCE)
         with pytest.raises(TimeoutError) as caught:
             await client.start("order")
         assert isinstance(caught.value, DeadlineExceeded)

@@ -20,6 +20,7 @@ from branchline.engine.events import (
     TaskFailed,
     TaskScheduled,
     TasksWithdrawn,
+    WaitTimedOut,
 )
 from branchline.engine.state import TaskRef, timer_key
 
@@ -110,7 +111,7 @@ def _check_branches(events: list[Event]) -> None:
 
 
 def _check_signals(events: list[Event]) -> None:
-    """Every signal is consumed at most once, and those of a topic in their order."""
+    """Those of a topic are consumed in their order, each once, by whoever has waited longest."""
     topics: dict[int, str] = {}
     awaited: dict[str, str] = {}
     consumed: dict[str, list[int]] = {}
@@ -121,8 +122,12 @@ def _check_signals(events: list[Event]) -> None:
             case SignalAwaited():
                 awaited[event.branch] = event.topic
             case SignalConsumed():
-                assert topics[event.signal] == awaited.pop(event.branch)
-                consumed.setdefault(topics[event.signal], []).append(event.signal)
+                topic = topics[event.signal]
+                assert event.branch == next(who for who in awaited if awaited[who] == topic)
+                del awaited[event.branch]
+                consumed.setdefault(topic, []).append(event.signal)
+            case WaitTimedOut() | BranchCanceled():
+                awaited.pop(event.branch, None)
             case _:
                 pass
     for topic, signals in consumed.items():

@@ -16,6 +16,7 @@ def test_a_loop_of_steps_that_take_no_time_is_ended_as_endless() -> None:
     assert play.error == "endless_loop"
     assert play.state.error is not None
     assert "10000" in play.state.error.message
+    assert len(play.visits()) == 10_001, "one before, and ten thousand at once"
     play.audit()
 
 

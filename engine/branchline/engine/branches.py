@@ -34,7 +34,6 @@ def follow_edges(t: Transition, branch: Branch) -> None:
 
 def fail(t: Transition, branch: Branch, error: Failure) -> None:
     """Fail a branch, and with it the execution; all other branches stop (semantics 4.6)."""
-    t.entering.clear()
     withdraw_tasks(t)
     t.emit(BranchFailed(branch=branch.id, error=error))
     stop_all(t)

@@ -50,13 +50,22 @@ class Board:
 
     def __init__(self) -> None:
         self.title = ""
-        self.status = ExecutionStatus.RUNNING
         self.started: datetime | None = None
         self.updated: datetime | None = None
         """When the last event happened."""
         self.tasks_done = 0
+        self._closed: ExecutionStatus | None = None
         self._rows: dict[str, Row] = {}
         self._tasks: dict[int, str] = {}
+
+    @property
+    def status(self) -> ExecutionStatus:
+        """How the execution stands (semantics 4.7)."""
+        if self._closed is not None:
+            return self._closed
+        statuses = {row.status for row in self._rows.values()}
+        dormant = "SUSPENDED" in statuses and "RUNNING" not in statuses
+        return ExecutionStatus.SUSPENDED if dormant else ExecutionStatus.RUNNING
 
     @property
     def open_tasks(self) -> int:
@@ -82,7 +91,7 @@ class Board:
         if item.type == "execution_started":
             self._start(item)
         elif item.type in _CLOSES:
-            self.status = _CLOSES[item.type]
+            self._closed = _CLOSES[item.type]
         elif item.type.startswith(("task", "items")):
             self._task(item.type, item.data)
         elif "branch" in item.data:

@@ -64,5 +64,10 @@ def add_json(parser: ArgumentParser, default: str | bool) -> None:  # noqa: FBT0
     )
 
 
+def add_execution_id(parser: ArgumentParser) -> None:
+    """Add the execution that a command is about."""
+    parser.add_argument("id", metavar="ID", help="the execution's id")
+
+
 def _lacks(*, address: bool, json: bool) -> list[str]:
     return [name for name, has in (("address", address), ("json", json)) if not has]

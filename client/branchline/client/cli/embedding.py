@@ -34,9 +34,8 @@ async def embedded(database: str, **options: str) -> AsyncIterator[str]:
         CommandError: the server is not installed, or cannot start.
 
     """
-    url = database if "://" in database else f"sqlite:///{Path(database).absolute()}"
     try:
-        server = _load("branchline.embedded")(url, **options)
+        server = _load("branchline.embedded")(_url(database), **options)
         address = await server.__aenter__()
     except ImportError as error:
         raise _not_installed(error) from error
@@ -61,6 +60,10 @@ async def embedded_for_now(database: str | None = None) -> AsyncIterator[str]:
             yield address
 
 
+def _url(database: str) -> str:
+    return database if "://" in database else f"sqlite:///{Path(database).absolute()}"
+
+
 def _load(group: str) -> Any:  # noqa: ANN401 - what an entry point names
     from importlib.metadata import entry_points
 
@@ -70,6 +73,4 @@ def _load(group: str) -> Any:  # noqa: ANN401 - what an entry point names
 
 
 def _not_installed(error: ImportError) -> CommandError:
-    return CommandError(
-        f'the server is not installed ({error}): pip install "branchline[server]"'
-    )
+    return CommandError(f'the server is not installed ({error}): pip install "branchline[server]"')

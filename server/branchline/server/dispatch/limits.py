@@ -38,16 +38,16 @@ class Limits:
         return self._heap[0][0] if self._heap else None
 
     def reached(self, now: float) -> list[tuple[Limit, PendingTask]]:
-        """The limits that tasks have reached; those put off meanwhile are watched again."""
-        reached = []
+        """The limits that tasks have reached, each once; those put off are watched again."""
+        reached: dict[tuple[Limit, PendingTask], None] = {}
         while self._heap and self._heap[0][0] <= now:
             _, _, limit, task = heappop(self._heap)
             moment = None if task.gone or task.reported else _moment(limit, task)
             if moment is not None and moment <= now:
-                reached.append((limit, task))
+                reached[limit, task] = None
             elif moment is not None:
                 self.watch(moment, limit, task)
-        return reached
+        return list(reached)
 
 
 def _moment(limit: Limit, task: PendingTask) -> float | None:

@@ -1,0 +1,97 @@
+"""``server``, ``dev`` and ``health``."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+
+from branchline.client.cli.commands import Commands
+from branchline.client.cli.connecting import PATIENCE, unreachable
+from branchline.client.cli.embedding import embedded, run_server
+from branchline.client.cli.exits import CommandError
+from branchline.client.cli.offering import builtin_activities
+from branchline.client.cli.output import print_json, print_text
+from branchline.client.cli.working import work_until_signalled
+
+_HEALTH = {0: "UNKNOWN", 1: "SERVING", 2: "NOT_SERVING", 3: "SERVICE_UNKNOWN"}
+"""The statuses of ``grpc.health.v1``."""
+
+
+def add_commands(commands: Commands) -> None:
+    """Add the commands."""
+    commands.add(
+        "server",
+        lambda _: run_server([]),  # only reached behind other flags
+        "run a server (`branchline server --help` lists its flags)",
+        address=False,
+        json=False,
+    )
+    parser = commands.add(
+        "dev",
+        _dev,
+        "run a server and a worker with the built-in activities",
+        details="Both run in this process, until Ctrl-C.",
+        address=False,
+        json=False,
+    )
+    parser.add_argument(
+        "--database",
+        metavar="FILE",
+        default="branchline.db",
+        help="the SQLite file (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--listen",
+        metavar="HOST:PORT",
+        default="127.0.0.1:7717",
+        help="the address to serve at (default: %(default)s)",
+    )
+    commands.add(
+        "health",
+        _health,
+        "ask a server whether it serves",
+        details="It is healthy when the exit code is 0.",
+    )
+
+
+async def _dev(arguments: Namespace) -> int:
+    from branchline.client.worker import Worker
+
+    database, listen = arguments.database, arguments.listen
+    async with embedded(database, listen=listen) as address:
+        sys.stderr.write(f"branchline: serving {database} at {address}, Ctrl-C stops\n")
+        sys.stderr.flush()
+        await work_until_signalled(Worker(address, builtin_activities(["all"]), grace=2))
+    return 0
+
+
+async def _health(arguments: Namespace) -> int:
+    from branchline.client.connection import server_address
+
+    address = server_address(arguments.address)
+    status = await _ask_health(address)
+    if arguments.json:
+        print_json({"address": address, "status": status})
+    else:
+        print_text(status)
+    if status != "SERVING":
+        raise CommandError(f"the server at {address} is {status}")
+    return 0
+
+
+async def _ask_health(address: str) -> str:
+    """Make the call by hand: the health protos come with the server, not with the SDK."""
+    import grpc
+
+    from branchline.client.connection import open_channel
+
+    async with open_channel(address) as channel:
+        check: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(
+            "/grpc.health.v1.Health/Check"
+        )
+        try:
+            answer = await check(b"", timeout=PATIENCE)
+        except grpc.aio.AioRpcError as error:
+            raise unreachable(address, error.details() or error.code().name) from error
+    # Field 1, a number; the default is left out.
+    return _HEALTH.get(answer[1] if answer[:1] == b"\x08" else 0, "UNKNOWN")
