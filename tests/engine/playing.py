@@ -70,6 +70,11 @@ def meet(name: str, *edges: Json, **join: Json) -> Json:
     return step(name, *edges, join=join)
 
 
+def fork(*edges: Json) -> Json:
+    """A first step that needs no worker: a short sleep, then its edges."""
+    return nap("fork", *edges, duration=1)
+
+
 def workflow(*steps: Json, **fields: Json) -> Workflow:
     """A workflow that has been checked to be sound; durations are microseconds."""
     built = msgspec.convert({"name": "bakery", "steps": steps, **fields}, Workflow)
@@ -230,6 +235,13 @@ class Play:
         }
         if self.audited:
             self.audit()
+
+
+def forked(*steps: Json, **fields: Json) -> Play:
+    """An execution whose first step, a ``fork``, is over."""
+    play = Play(*steps, **fields)
+    play.advance()
+    return play
 
 
 def snapshot_of(state: Execution) -> Execution:

@@ -35,7 +35,6 @@ MISSING = {
     "builtin file": "the activity file is not shipped yet",
     "status PAUSED": _PAUSES,
     "expect pause_reason": _PAUSES,
-    "expect children": _CHILDREN,
     "expect follow_up_errors": _FOLLOW_UPS,
     "expect progress": "the progress of step visits is not told yet",
     "expect status_changes": "changes of status cannot be watched yet",

@@ -42,7 +42,6 @@ def scenario(**parts: object) -> Scenario:
         ({"activities": {"boil": [[{"sleep": "1ms"}, {"wait": {}}]]}}, "run wait"),
         ({"builtin": ["shell"]}, "builtin shell"),
         ({"expect": {"others": {"b": {"status": "PAUSED"}}}}, "status PAUSED"),
-        ({"expect": {"children": {"b": 1}}}, "expect children"),
         (
             {"expect": {"suspension": {"branches": {"main": {"pause_reason": "fog"}}}}},
             "expect pause_reason",

@@ -47,7 +47,7 @@ def test_an_unquoted_word_means_what_it_means_in_a_definition(word: str, value: 
         (HEAD + "expect: {}\nactivities: {boil: [{explode: true}]}", "explode"),
         (HEAD + "expect: {}\nabout: 1", "about"),
         (HEAD + "expect: {status: FAILED, status: COMPLETED}", "twice"),
-        (HEAD + "expect: {", "flow mapping"),
+        (HEAD + "expect: {", "flow node"),
         (HEAD.replace("name: tea\n", "name: coffee\n") + "expect: {}", "coffee"),
     ],
 )

@@ -41,7 +41,7 @@ async def connected(arguments: Namespace, patience: float = PATIENCE) -> AsyncIt
 def unreachable(address: str, why: str) -> CommandError:
     """Say that no server answers, and what to do about it."""
     return CommandError(
-        f"no server answers at {address} ({why}): start one with `branchline dev`, "
-        "or name another with --address",
+        f"no server answers at {address}: start one with `branchline dev`, "
+        f"or name another with --address\n  ({why})",
         Exit.UNREACHABLE,
     )

@@ -7,19 +7,25 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from typing import Any
 
-from branchline.client.cli import (
-    executions,
-    histories,
-    runs,
-    servers,
-    starting,
-    workers,
-    workflows,
-)
 from branchline.client.cli.commands import Commands, add_address, add_json
+from branchline.client.cli.executions import add_commands as add_executions
 from branchline.client.cli.exits import EXIT_CODES
+from branchline.client.cli.histories import add_commands as add_histories
+from branchline.client.cli.runs import add_commands as add_runs
+from branchline.client.cli.servers import add_commands as add_servers
+from branchline.client.cli.starting import add_commands as add_starting
+from branchline.client.cli.workers import add_commands as add_workers
+from branchline.client.cli.workflows import add_commands as add_workflows
 
-_GROUPS = (servers, workers, runs, workflows, starting, executions, histories)
+_GROUPS = (
+    add_servers,
+    add_workers,
+    add_runs,
+    add_workflows,
+    add_starting,
+    add_executions,
+    add_histories,
+)
 
 
 def parse(arguments: Sequence[str]) -> Namespace:
@@ -52,8 +58,8 @@ def _parser() -> ArgumentParser:
         dest="command", metavar="COMMAND", required=True, title="commands"
     )
     commands = Commands(subparsers)
-    for group in _GROUPS:
-        group.add_commands(commands)
+    for add_commands in _GROUPS:
+        add_commands(commands)
     return parser
 
 
