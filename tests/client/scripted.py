@@ -85,8 +85,21 @@ class WorkerStream:
     """The server's end of one worker's stream, in a test's hands."""
 
     def __init__(self) -> None:
+        self._unanswered: dict[str, None] = {}
+        self._accepting = False
         self.requests: asyncio.Queue[pb.StreamTasksRequest] = asyncio.Queue()
         self.responses: asyncio.Queue[pb.StreamTasksResponse | Refusal] = asyncio.Queue()
+
+    def take(self, request: pb.StreamTasksRequest) -> None:
+        self.requests.put_nowait(request)
+        self._unanswered |= dict.fromkeys(outcome.token for outcome in request.outcomes)
+        if self._accepting:
+            self.accept_everything()
+
+    def accept_everything(self) -> None:
+        """Accept what has come and what will come, so that the worker can end."""
+        self._accepting = True
+        self.accept(*self._unanswered)
 
     async def receive(self) -> pb.StreamTasksRequest:
         return await self.requests.get()
@@ -109,6 +122,8 @@ class WorkerStream:
         self.responses.put_nowait(
             pb.StreamTasksResponse(tasks=tasks, acks=acks, cancellations=cancellations)
         )
+        for ack in acks:
+            self._unanswered.pop(ack.token, None)
 
     def accept(self, *tokens: str) -> None:
         self.send(acks=[task_pb2.OutcomeAck(token=token, accepted=True) for token in tokens])
@@ -136,6 +151,7 @@ class ScriptedServer:
     def __init__(self, port: int = 0) -> None:
         self.received: dict[str, list[Any]] = defaultdict(list)
         self.streams: asyncio.Queue[WorkerStream] = asyncio.Queue()
+        self._all_streams: list[WorkerStream] = []
         self._answers: dict[str, deque[Any]] = {}
         self._port = port
         self._server = grpc.aio.server(options=[("grpc.max_receive_message_length", 8_000_000)])
@@ -146,6 +162,11 @@ class ScriptedServer:
 
     def script(self, method: str, *answers: Answer | Sequence[Message | Refusal]) -> None:
         self._answers[method] = deque(answers)
+
+    def accept_everything(self) -> None:
+        """Accept every outcome from now on, so that workers can end."""
+        for stream in self._all_streams:
+            stream.accept_everything()
 
     @property
     def address(self) -> str:
@@ -199,6 +220,7 @@ class ScriptedServer:
     ) -> AsyncIterator[pb.StreamTasksResponse]:
         stream = WorkerStream()
         self.streams.put_nowait(stream)
+        self._all_streams.append(stream)
         reading = asyncio.create_task(_read(requests, stream))
         try:
             while True:
@@ -213,4 +235,4 @@ class ScriptedServer:
 
 async def _read(requests: AsyncIterator[pb.StreamTasksRequest], stream: WorkerStream) -> None:
     async for request in requests:
-        stream.requests.put_nowait(request)
+        stream.take(request)

@@ -64,11 +64,12 @@ def test_what_is_not_acknowledged_is_sent_again_on_the_next_stream_in_order() ->
 
 def test_all_is_settled_when_all_is_acknowledged() -> None:
     outbox = outbox_with("a")
-    assert not outbox.settled
+    settled = [outbox.settled]
     outbox.next_message()
-    assert not outbox.settled
+    settled.append(outbox.settled)
     outbox.acknowledge(accepted("a"))
-    assert outbox.settled
+    settled.append(outbox.settled)
+    assert settled == [False, False, True]
     outbox.reconnect()
     assert outbox.next_message() is None
 

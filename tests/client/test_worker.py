@@ -67,6 +67,7 @@ async def working(
     try:
         yield worker
     finally:
+        server.accept_everything()
         running.cancel()
         with suppress(asyncio.CancelledError):
             await running

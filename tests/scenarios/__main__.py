@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -41,7 +42,10 @@ class Tally:
 
 
 async def run(paths: Sequence[Path], tally: Tally, jobs: int, *, fail_fast: bool) -> None:
-    """Play scenarios, so many at a time, in order."""
+    """Play scenarios, so many at a time, in order. SIGTERM ends it, with all processes."""
+    playing = asyncio.current_task()
+    assert playing is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, playing.cancel)
     waiting = iter(paths)
 
     async def player() -> None:
@@ -62,7 +66,11 @@ def main(arguments: Sequence[str]) -> int:
         sys.stderr.write(f"{error}\n")
         return 2
     tally = Tally(verbose=options.verbose)
-    asyncio.run(run(paths, tally, options.jobs, fail_fast=options.fail_fast))
+    try:
+        asyncio.run(run(paths, tally, options.jobs, fail_fast=options.fail_fast))
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        sys.stderr.write("interrupted\n")
+        return 2
     tally.close()
     return 1 if tally.failed else 0
 

@@ -33,7 +33,9 @@ class Desk:
         self._handlers: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_unix_server(self._serve, self.path, limit=_LONGEST_LINE)
+        self._server = await asyncio.start_unix_server(
+            self._connected, self.path, limit=_LONGEST_LINE
+        )
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -47,13 +49,16 @@ class Desk:
         """The server is there: workers may begin."""
         self._open.set()
 
+    def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        handler = asyncio.create_task(self._serve(reader, writer))
+        self._handlers.add(handler)
+        handler.add_done_callback(self._handlers.discard)
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._handlers.add(task)
         at_work: Counter[int] = Counter()
         try:
-            while line := await reader.readline():
+            # A process that was killed may have left half a line.
+            while (line := await reader.readline()).endswith(b"\n"):
                 answer = await self._answer(_question(line), at_work)
                 writer.write(_encode(answer) + b"\n")
                 await writer.drain()
@@ -64,7 +69,6 @@ class Desk:
         finally:
             for run in at_work.elements():
                 self._book.end(run)
-            self._handlers.discard(task)
             writer.close()
 
     async def _answer(self, question: Question, at_work: Counter[int]) -> object:

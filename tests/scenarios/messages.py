@@ -17,14 +17,21 @@ class Hello(Struct, frozen=True, tag=True):
     """A worker process is there; answered by a ``Setup`` when the server is."""
 
 
+class Offer(Struct, frozen=True):
+    """The activities that are offered at a task queue."""
+
+    scripted: list[str] = []
+    """Those that do what the scenario says."""
+    builtin: list[str] = []
+    """The SDK's own."""
+
+
 class Setup(Struct, frozen=True, kw_only=True):
     """What a worker offers, and where."""
 
     address: str
-    queues: dict[str, list[str]]
-    """The scenario's activities by task queue."""
-    builtin: list[str]
-    """The SDK's own activities that it offers too."""
+    offers: dict[str, Offer]
+    """By task queue."""
 
 
 class Begin(Struct, frozen=True, kw_only=True, tag=True):

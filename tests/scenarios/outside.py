@@ -57,6 +57,8 @@ async def _unmet(stage: Stage, entry: Entry, when: When) -> list[str]:
         for name, count in when.calls.items()
         if stage.book.calls(name) < count
     ]
+    if when.status is UNSET and when.progress is UNSET and not when.branch:
+        return unmet
     execution = await stage.look(entry.of)
     if execution is None:
         return [*unmet, "the execution does not exist"]
@@ -145,23 +147,23 @@ async def _restart_worker(stage: Stage, entry: Entry) -> None:
 
 async def _start_again(stage: Stage, entry: Entry) -> None:
     assert entry.start_again is not UNSET
-    execution = await stage.look(entry.of)
-    if execution is None:
-        raise ScenarioFailed("start_again: there is no such execution")
+    execution_id = await _the_execution(stage, entry)
+    execution = await stage.look(entry.of)  # None when it was deleted
+    workflow = stage.workflow if execution is None else execution.workflow
     again = Start(
-        id=execution.id,
+        id=execution_id,
         request_id=entry.start_again.request_id,
         inputs=entry.start_again.inputs,
     )
-    answer = await stage.api.start(execution.workflow, again)
-    if answer != execution.id:
-        raise ScenarioFailed(f"start_again: answered with {answer}, not {execution.id}")
+    answer = await stage.api.start(workflow, again)
+    if answer != execution_id:
+        raise ScenarioFailed(f"start_again: answered with {answer}, not {execution_id}")
 
 
 async def _start_other(stage: Stage, entry: Entry) -> None:
     other = entry.start_other
     assert other is not UNSET
-    workflow = other.workflow or stage.scenario.workflow["name"]
+    workflow = other.workflow or stage.workflow
     stage.started(other.name, await stage.api.start(workflow, other))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import tempfile
 import time
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -63,6 +64,8 @@ def _told(differences: list[str]) -> Iterator[None]:
         differences.append(f"a call failed with {error.code().name}: {text_of(error)}")
     except TimeoutError:
         differences.append(f"it did not end within {_LONGEST_PLAY:g} s")
+    except Exception:  # noqa: BLE001  # a fault of the runner must not end the other plays
+        differences.append(f"the runner failed: {traceback.format_exc()}")
 
 
 async def _play(stage: Stage) -> list[str]:
@@ -74,14 +77,14 @@ async def _play(stage: Stage) -> list[str]:
         await register(stage.api, definition)
     if expect.start_refused is not UNSET:
         return await _judge_start(stage, expect.start_refused)
-    stage.started(SELF, await stage.api.start(scenario.workflow["name"], scenario.start))
+    stage.started(SELF, await stage.api.start(stage.workflow, scenario.start))
     await happen(stage)
     return await judge(stage)
 
 
 async def _judge_start(stage: Stage, expected: Refusal) -> list[str]:
     try:
-        await stage.api.start(stage.scenario.workflow["name"], stage.scenario.start)
+        await stage.api.start(stage.workflow, stage.scenario.start)
     except aio.AioRpcError as error:
         if error.code().name != expected.code:
             return [f"start: expected {expected.code}, got {error.code().name}: {text_of(error)}"]

@@ -17,7 +17,7 @@ from tests.scenarios.actions import runs_of
 from tests.scenarios.api import Api
 from tests.scenarios.book import Book
 from tests.scenarios.desk import Desk
-from tests.scenarios.messages import Setup
+from tests.scenarios.messages import Offer, Setup
 from tests.scenarios.processes import ServerProcess, WorkerProcess
 from tests.scenarios.scenario import Scenario
 from tests.scenarios.visits import Visits
@@ -48,6 +48,11 @@ class Stage:
     """By execution id: who listens for its progress."""
     watched: bool = False
     """Whether the watcher has been judged already, before the execution was deleted."""
+
+    @property
+    def workflow(self) -> str:
+        """The name of the scenario's own workflow."""
+        return str(self.scenario.workflow.get("name", ""))
 
     @property
     def listens(self) -> bool:
@@ -128,10 +133,17 @@ async def open_stage(scenario: Scenario, folder: Path) -> AsyncIterator[Stage]:
 
 
 def _setup(scenario: Scenario, address: str) -> Setup:
-    queues: dict[str, list[str]] = {}
+    offers: dict[str, Offer] = {}
     for name in scenario.activities:
-        queues.setdefault(scenario.queues.get(name, "default"), []).append(name)
-    return Setup(address=address, queues=queues, builtin=scenario.builtin)
+        _offer_at(scenario, name, offers).scripted.append(name)
+    for name in scenario.builtin:
+        _offer_at(scenario, name, offers).builtin.append(name)
+    return Setup(address=address, offers=offers)
+
+
+def _offer_at(scenario: Scenario, name: str, offers: dict[str, Offer]) -> Offer:
+    """The offer at the task queue of an activity."""
+    return offers.setdefault(scenario.queues.get(name, "default"), Offer())
 
 
 def _needs_worker(scenario: Scenario) -> bool:

@@ -40,12 +40,6 @@ class Watcher:
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
 
-    def reopen(self) -> None:
-        """Go on: an execution that had closed is taken up again."""
-        self._ended.clear()
-        if self._task.done():
-            self._task = asyncio.create_task(self._run())
-
     async def difference(self, *, closed: bool, limit: float) -> str:
         """How what it got differs from the stored history; waits so long for the rest of it."""
         history = await self._api.history(self._id)

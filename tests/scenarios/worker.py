@@ -15,7 +15,7 @@ from typing import Any
 from branchline.client import Worker, activity
 from branchline.client.builtin import builtin
 from tests.scenarios.line import Line
-from tests.scenarios.messages import Setup
+from tests.scenarios.messages import Offer
 from tests.scenarios.performing import counted, deliver
 
 _AT_MOST = 1_000
@@ -28,8 +28,8 @@ async def main(socket: str) -> None:
     line = await Line.open(socket)
     setup = await line.hello()
     workers = [
-        Worker(setup.address, activities=functions, task_queue=queue, max_tasks=_AT_MOST)
-        for queue, functions in _offers(line, setup).items()
+        Worker(setup.address, _functions(line, offer), task_queue=queue, max_tasks=_AT_MOST)
+        for queue, offer in setup.offers.items()
     ]
     working = [asyncio.create_task(worker.run()) for worker in workers]
     await asyncio.wait([line.reading, *working], return_when=asyncio.FIRST_COMPLETED)
@@ -38,15 +38,11 @@ async def main(socket: str) -> None:
             worker.result()
 
 
-def _offers(line: Line, setup: Setup) -> dict[str, list[Function]]:
-    """What is offered, by task queue."""
-    offers = {
-        queue: [_scripted(line, name) for name in names] for queue, names in setup.queues.items()
-    }
-    if setup.builtin:
-        shipped = [_counted(line, function) for function in builtin(*setup.builtin)]
-        offers.setdefault("default", []).extend(shipped)
-    return offers
+def _functions(line: Line, offer: Offer) -> list[Function]:
+    scripted = [_scripted(line, name) for name in offer.scripted]
+    # Without a name there would be all of them.
+    shipped = builtin(*offer.builtin) if offer.builtin else []
+    return [*scripted, *(_counted(line, function) for function in shipped)]
 
 
 def _scripted(line: Line, name: str) -> Function:

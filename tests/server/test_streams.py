@@ -249,7 +249,7 @@ async def test_polls_share_the_tasks_and_each_goes_to_one(served: Served) -> Non
     execution_id = await served.start()
     numbers: list[int] = []
     while len(numbers) < 30:
-        for tasks in await asyncio.gather(*(served.poll(5, most=4) for _ in range(5))):
+        for tasks in await asyncio.gather(*(served.poll(0.1, most=4) for _ in range(5))):
             numbers += [task.item for task in tasks]
             assert all(task.delivery == 1 for task in tasks)
             acks = await served.report(*map(completed, tasks))
@@ -275,8 +275,9 @@ async def test_a_poll_whose_client_went_away_takes_no_task_along(served: Served)
     await served.register(flow(work()))
     request = pb.PollTasksRequest(worker_id="w", activities=["work"])
     call = served.tasks.PollTasks(request)
-    await call.wait_for_connection()
+    await quiet(served)
     call.cancel()
+    await quiet(served)
     await served.start()
     [task] = await served.poll(20)
     assert task.execution_id

@@ -190,3 +190,12 @@ async def test_closing_ends_every_watcher(history: History) -> None:
         with pytest.raises(ServiceError) as refused:
             await reading
     assert refused.value.reason is Reason.SHUTTING_DOWN
+
+
+async def test_nobody_can_begin_to_wait_at_a_server_that_goes_down() -> None:
+    subscriptions = Subscriptions()
+    subscriptions.close()
+    with pytest.raises(ServiceError, match="going down"), subscriptions.watch(ID):
+        pass
+    with pytest.raises(ServiceError, match="going down"), subscriptions.closing(ID):
+        pass

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 _log: Final = logging.getLogger("branchline.worker")
 
 _LONGEST_PAUSE: Final = 5.0
-_LAST_WORDS: Final = 5.0
-"""Seconds that a worker at its end waits for its last outcomes' acknowledgements."""
 _HOPELESS: Final = frozenset({"UNIMPLEMENTED", "UNAUTHENTICATED", "PERMISSION_DENIED"})
 
 
@@ -162,8 +160,11 @@ class Crew:
         if self._outbox.draining and self._outbox.settled:
             self._settled.set()
 
-    async def drain(self, grace: float) -> None:
-        """Finish what ends within ``grace`` seconds, give the rest back, and see it stored."""
+    async def drain(self, grace: float, last_words: float) -> None:
+        """Finish what ends in time, give the rest back, and see it stored.
+
+        Both times are in seconds: for the tasks to end, and for the server to answer.
+        """
         self._outbox.drain()
         self._wake()
         with contextlib.suppress(TimeoutError):
@@ -175,7 +176,7 @@ class Crew:
             return
         self._settled.clear()
         try:
-            await asyncio.wait_for(self._settled.wait(), _LAST_WORDS)
+            await asyncio.wait_for(self._settled.wait(), last_words)
         except TimeoutError:
             _log.warning("%d outcomes were not stored", len(self._outbox.tokens))
 

@@ -56,7 +56,7 @@ class Stream:
         self._over = False
         self._keepalive_due = False
         self._keepalive_after = _LEASE_BEFORE_WELCOME / _MESSAGES_A_LEASE
-        self._sent = 0.0
+        self._sent = self._loop.time()
         self._timer: asyncio.TimerHandle | None = None
 
     def wake(self) -> None:

@@ -17,6 +17,9 @@ from branchline.v1 import task_service_pb2 as pb
 
 _MOST_TASKS: Final = 10_000
 _MOST_THREADS: Final = 32
+_LAST_WORDS: Final = 5.0
+"""Seconds that a worker at its end waits for the server to store its last outcomes."""
+_LAST_WORDS_WHEN_CANCELLED: Final = 1.0
 
 
 class Worker:
@@ -82,9 +85,9 @@ class Worker:
         try:
             await asyncio.wait((streaming, stopping), return_when=asyncio.FIRST_COMPLETED)
             if not streaming.done():
-                await crew.drain(self._grace)
+                await crew.drain(self._grace, _LAST_WORDS)
         except asyncio.CancelledError:
-            await crew.drain(0)
+            await crew.drain(0, _LAST_WORDS_WHEN_CANCELLED)
             raise
         finally:
             stopping.cancel()

@@ -115,7 +115,7 @@ def _pass(t: Transition, join: Join, join_state: JoinState, arrived: list[Branch
     t.emit(
         JoinPassed(
             branch=goes_on.id,
-            taken=tuple(branch.id for branch in arrived if branch is not goes_on),
+            taken=tuple(branch.id for branch in arrived),
             left_out=left_out,
             merges=tuple(_merges(join, arrived, goes_on)),
         )

@@ -99,10 +99,12 @@ class Subscriptions:
     def __init__(self) -> None:
         self._watchers: dict[str, set[Watcher]] = {}
         self._waiting: dict[str, set[asyncio.Future[ExecutionRow]]] = {}
+        self._closed = False
 
     @contextmanager
     def watch(self, execution_id: str) -> Iterator[Watcher]:
-        """Watch an execution while the context lasts."""
+        """Watch an execution while the context lasts. Raises ``ServiceError`` when closed."""
+        self._refuse_when_closed()
         watcher = Watcher()
         self._watchers.setdefault(execution_id, set()).add(watcher)
         try:
@@ -117,6 +119,7 @@ class Subscriptions:
     def closing(self, execution_id: str) -> Iterator[asyncio.Future[ExecutionRow]]:
         """A future of the execution's row as it closes."""
         future: asyncio.Future[ExecutionRow] = asyncio.get_running_loop().create_future()
+        self._refuse_when_closed()
         self._waiting.setdefault(execution_id, set()).add(future)
         try:
             yield future
@@ -153,7 +156,8 @@ class Subscriptions:
             watcher.end(execution_not_found(execution_id))
 
     def close(self) -> None:
-        """End all subscriptions: the server is going down."""
+        """End all subscriptions and take no more: the server is going down."""
+        self._closed = True
         for watchers in self._watchers.values():
             for watcher in watchers:
                 watcher.end(shutting_down())
@@ -161,3 +165,7 @@ class Subscriptions:
             for future in waiting:
                 if not future.done():
                     future.set_exception(shutting_down())
+
+    def _refuse_when_closed(self) -> None:
+        if self._closed:
+            raise shutting_down()

@@ -25,17 +25,17 @@ def run_server(arguments: Sequence[str]) -> int:
 
 
 @asynccontextmanager
-async def embedded(database: str, **options: str) -> AsyncIterator[str]:
+async def embedded(database: str) -> AsyncIterator[str]:
     """Run a server in this process; gives its address.
 
-    ``database`` is a file or a URL; ``options`` go to the server.
+    ``database`` is a file or a URL.
 
     Raises:
         CommandError: the server is not installed, or cannot start.
 
     """
     try:
-        server = _load("branchline.embedded")(_url(database), **options)
+        server = _load("branchline.embedded")(database_url(database))
         address = await server.__aenter__()
     except ImportError as error:
         raise _not_installed(error) from error
@@ -60,7 +60,8 @@ async def embedded_for_now(database: str | None = None) -> AsyncIterator[str]:
             yield address
 
 
-def _url(database: str) -> str:
+def database_url(database: str) -> str:
+    """The URL of a database that is given as a file, or as a URL already."""
     return database if "://" in database else f"sqlite:///{Path(database).absolute()}"
 
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import sys
-from argparse import Namespace
+from argparse import ArgumentTypeError, Namespace
 
+from branchline.client.cli.beside import working_beside
 from branchline.client.cli.commands import Commands
 from branchline.client.cli.connecting import PATIENCE, unreachable
-from branchline.client.cli.embedding import embedded, run_server
+from branchline.client.cli.embedding import database_url, run_server
 from branchline.client.cli.exits import CommandError
 from branchline.client.cli.offering import builtin_activities
 from branchline.client.cli.output import print_json, print_text
-from branchline.client.cli.working import work_until_signalled
 
 _HEALTH = {0: "UNKNOWN", 1: "SERVING", 2: "NOT_SERVING", 3: "SERVICE_UNKNOWN"}
 """The statuses of ``grpc.health.v1``."""
@@ -43,6 +42,7 @@ def add_commands(commands: Commands) -> None:
     parser.add_argument(
         "--listen",
         metavar="HOST:PORT",
+        type=_known_port,
         default="127.0.0.1:7717",
         help="the address to serve at (default: %(default)s)",
     )
@@ -54,15 +54,10 @@ def add_commands(commands: Commands) -> None:
     )
 
 
-async def _dev(arguments: Namespace) -> int:
-    from branchline.client.worker import Worker
-
-    database, listen = arguments.database, arguments.listen
-    async with embedded(database, listen=listen) as address:
-        sys.stderr.write(f"branchline: serving {database} at {address}, Ctrl-C stops\n")
-        sys.stderr.flush()
-        await work_until_signalled(Worker(address, builtin_activities(["all"]), grace=2))
-    return 0
+def _dev(arguments: Namespace) -> int:
+    database, listen = database_url(arguments.database), arguments.listen
+    with working_beside(listen, builtin_activities(["all"])):
+        return run_server(["--database", database, "--listen", listen])
 
 
 async def _health(arguments: Namespace) -> int:
@@ -77,6 +72,12 @@ async def _health(arguments: Namespace) -> int:
     if status != "SERVING":
         raise CommandError(f"the server at {address} is {status}")
     return 0
+
+
+def _known_port(address: str) -> str:
+    if address.endswith(":0"):
+        raise ArgumentTypeError("the worker has to know the port: choose one")
+    return address
 
 
 async def _ask_health(address: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from functools import partial
 
 from branchline.engine import Cancel, Signal
@@ -28,6 +28,8 @@ _LONGEST_WAIT = 60.0
 _DEFAULT_EVENTS = 1_000
 _MOST_EVENTS = 10_000
 _EVENTS_A_MESSAGE = 500
+_BYTES_A_MESSAGE = 1_000_000
+"""A message ends with the event that reaches this size."""
 _ID = "execution_id"
 
 
@@ -124,10 +126,10 @@ class Executions(ExecutionServiceServicer):
         size = not_negative("page_size", request.page_size) or _DEFAULT_EVENTS
         limit = min(size, _MOST_EVENTS)
         events = await self._executions.events(execution_id, after, limit + 1)
-        more = len(events) > limit
+        page = next(_batches(events, limit), [])
+        more = len(events) > len(page)
         return pb.ListEventsResponse(
-            events=_messages(events[:limit]),
-            next_after_sequence=events[limit - 1][0] if more else 0,
+            events=page, next_after_sequence=page[-1].sequence if more else 0
         )
 
     @streaming
@@ -137,8 +139,7 @@ class Executions(ExecutionServiceServicer):
         execution_id = required(_ID, request.execution_id)
         after = not_negative("after_sequence", request.after_sequence)
         async for news in self._executions.watch(execution_id, after):
-            for begin in range(0, len(news.events), _EVENTS_A_MESSAGE):
-                events = _messages(news.events[begin : begin + _EVENTS_A_MESSAGE])
+            for events in _batches(news.events, _EVENTS_A_MESSAGE):
                 yield pb.WatchExecutionResponse(events=events)
             if news.progress:
                 progress = [progress_message(note) for note in news.progress]
@@ -164,5 +165,16 @@ class Executions(ExecutionServiceServicer):
             return pb.StartResult(error=start_error(error))
 
 
-def _messages(events: list[NumberedEvent]) -> list[event_pb2.Event]:
-    return [event_message(*entry) for entry in events]
+def _batches(events: list[NumberedEvent], most: int) -> Iterator[list[event_pb2.Event]]:
+    """Events as messages, at most so many together and hardly more bytes than a message may."""
+    batch: list[event_pb2.Event] = []
+    size = 0
+    for entry in events:
+        message = event_message(*entry)
+        batch.append(message)
+        size += message.ByteSize()
+        if len(batch) == most or size >= _BYTES_A_MESSAGE:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch

@@ -1,0 +1,112 @@
+"""run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.client.cli.calling import CommandLine
+from tests.client.cli.flows import ASK, BROKEN, DOUBLE, FAIL, GREET, OWN, SLEEP, write
+
+
+def test_the_outputs_are_all_that_is_on_standard_output(
+    branchline: CommandLine, tmp_path: Path
+) -> None:
+    result = branchline("run", write(tmp_path, "greet.yaml", GREET), "-i", "who=you")
+    assert result.code == 0
+    assert result.document == {"said": "hello you", "times": "1"}
+    assert "hello you\n" in result.err
+    assert "[main] step say" in result.err
+    assert "execution completed" in result.err
+
+
+def test_the_whole_execution_as_json(branchline: CommandLine, tmp_path: Path) -> None:
+    document = branchline("run", write(tmp_path, "greet.yaml", GREET), "--json").document
+    assert document["status"] == "COMPLETED"
+    assert document["outputs"]["said"] == "hello world"
+
+
+def test_a_failed_execution_ends_with_3(branchline: CommandLine, tmp_path: Path) -> None:
+    result = branchline("run", write(tmp_path, "fail.yaml", FAIL))
+    assert (result.code, result.out) == (3, "")
+    assert result.err.endswith("failed (broken): it broke\n")
+
+
+def test_a_failed_execution_is_a_document_too(branchline: CommandLine, tmp_path: Path) -> None:
+    result = branchline("run", write(tmp_path, "fail.yaml", FAIL), "--json")
+    assert result.code == 3
+    assert result.document["error"]["type"] == "broken"
+
+
+def test_activities_beside_the_file_are_offered(branchline: CommandLine, tmp_path: Path) -> None:
+    write(tmp_path, "activities.py", DOUBLE)
+    result = branchline("run", write(tmp_path, "own.yaml", OWN))
+    assert result.document == {"result": 42}
+    assert "doubling" in result.err
+
+
+def test_a_module_may_be_named_instead(branchline: CommandLine, tmp_path: Path) -> None:
+    write(tmp_path, "cli_doubling.py", DOUBLE)
+    result = branchline("run", write(tmp_path, "own.yaml", OWN), "--worker", "cli_doubling:both")
+    assert result.document == {"result": 42}
+
+
+def test_every_task_queue_is_served(branchline: CommandLine, tmp_path: Path) -> None:
+    text = GREET.replace("activity: json", "activity: json, task_queue: elsewhere")
+    assert branchline("run", write(tmp_path, "greet.yaml", text)).code == 0
+
+
+def test_an_activity_that_nobody_offers_is_named_at_once(
+    branchline: CommandLine, tmp_path: Path
+) -> None:
+    result = branchline("run", write(tmp_path, "own.yaml", OWN))
+    assert (result.code, result.out) == (1, "")
+    assert "  double (step double)\n" in result.err
+    assert "--worker" in result.err
+
+
+def test_problems_are_listed(branchline: CommandLine, tmp_path: Path) -> None:
+    result = branchline("run", write(tmp_path, "broken.yaml", BROKEN))
+    assert result.code == 1
+    assert "UNKNOWN_EDGE_TARGET" in result.err
+    assert "INVALID_FIELD" in result.err
+
+
+def test_a_workflow_without_activities_needs_no_worker(
+    branchline: CommandLine, tmp_path: Path
+) -> None:
+    path = write(tmp_path, "nap.yaml", SLEEP.replace("1h", "1ms"))
+    assert branchline("run", path).document == {}
+
+
+def test_it_gives_up_in_time(branchline: CommandLine, tmp_path: Path) -> None:
+    result = branchline("run", write(tmp_path, "ask.yaml", ASK), "--timeout", "200ms")
+    assert result.code == 1
+    assert "has not closed after 0.2 s" in result.err
+
+
+def test_a_given_database_keeps_everything(branchline: CommandLine, tmp_path: Path) -> None:
+    path = write(tmp_path, "greet.yaml", GREET)
+    assert branchline("run", path, "--database", "kept.db").code == 0
+    assert (tmp_path / "kept.db").is_file()
+    assert branchline("run", path, "--database", "kept.db").code == 0
+
+
+def test_a_database_that_cannot_be_used_is_an_error_without_traceback(
+    branchline: CommandLine, tmp_path: Path
+) -> None:
+    write(tmp_path, "text.db", "no database at all, but long enough to be read as one" * 10)
+    result = branchline("run", write(tmp_path, "greet.yaml", GREET), "--database", "text.db")
+    assert result.code == 1
+    assert result.err.startswith("branchline: the server cannot start: ")
+
+
+def test_a_server_that_is_not_installed_is_told_with_the_remedy(
+    branchline: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "branchline.server.app", None)
+    for command in (("run", write(tmp_path, "g.yaml", GREET)), ("server",), ("dev",)):
+        result = branchline(*command)
+        assert result.code == 1
+        assert 'pip install "branchline[server]"' in result.err
