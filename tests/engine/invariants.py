@@ -143,7 +143,10 @@ def _check_joins(events: list[Event]) -> None:
         if isinstance(event, StepStarted):
             steps[event.branch] = event.step
         elif isinstance(event, JoinPassed):
-            now = {(steps[event.branch], branch) for branch in event.taken}
-            assert not now & taken
-            assert event.branch not in event.taken
-            taken |= now
+            step = steps[event.branch]
+            # One that goes on may come again; it does not count once it has ended elsewhere.
+            assert (
+                not {(step, taken_now) for taken_now in event.taken if taken_now != event.branch}
+                & taken
+            )
+            taken |= {(step, taken_now) for taken_now in event.taken}

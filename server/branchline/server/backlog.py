@@ -78,6 +78,6 @@ def _pending(row: TaskRow) -> PendingTask:
         heartbeat_timeout=row.heartbeat_timeout,
     )
     task.delivery = row.delivery
-    task.losses = max(row.delivery - 1, 0)
+    task.losses = row.losses
     task.started_at = row.started_at
     return task

@@ -53,10 +53,21 @@ class Executions:
         try:
             inputs = bind_inputs(plan.workflow, order.inputs)
         except InvalidInputs as error:
-            raise _invalid_inputs(error) from error
+            # What a start said the first time counts, also under a version that it did not know.
+            earlier = await self._started_before(order)
+            if earlier is None:
+                raise _invalid_inputs(error) from error
+            return earlier
         request = Start(plan, inputs, order.execution_id, order.request_id)
         self._runtime.submit(request)
         return await request.reply.future
+
+    async def _started_before(self, order: StartOrder) -> Started | None:
+        if not order.request_id:
+            return None
+        asked = [(order.workflow, order.request_id)]
+        rows = await guarded(self._store.executions_by_request(asked))
+        return Started(rows[0].id, rows[0].version, created=False) if rows else None
 
     async def command(self, execution_id: str, command: AnyCommand) -> None:
         """Have a command decided and stored."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -105,7 +106,7 @@ def test_a_database_that_cannot_be_used_is_an_error_without_traceback(
 def test_a_server_that_is_not_installed_is_told_with_the_remedy(
     branchline: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "branchline.server.app", None)
+    monkeypatch.setitem(sys.modules, "branchline.server.app", None)
     for command in (("run", write(tmp_path, "g.yaml", GREET)), ("server",), ("dev",)):
         result = branchline(*command)
         assert result.code == 1

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+import structlog
+
 from branchline.engine import CompleteTask, FailTask
 from branchline.engine.events import Failure
+from branchline.engine.values import NULL
 from branchline.server.dispatch import CancellationReason, TaskToken, TokenMaker
 from branchline.server.errors import ServiceError, invalid_field
 from branchline.server.rpc.checks import Limits
@@ -13,6 +16,8 @@ from branchline.server.runtime import ReportOutcome
 from branchline.server.workers import Workers
 from branchline.v1 import execution_pb2
 from branchline.v1 import task_pb2 as pb
+
+log = structlog.get_logger(__name__)
 
 _DEFAULT_TYPE = "activity_failed"
 _MOST_MESSAGE = 10_000
@@ -44,12 +49,19 @@ class OutcomeReader:
             answer(error)
 
     def heartbeat(self, heartbeat: pb.TaskHeartbeat) -> Stop | None:
-        """Take a sign of life; the task is to be stopped when its lease has ended."""
+        """Take a sign of life; the task is to be stopped when its lease has ended.
+
+        It counts even when its data cannot be read, which only its watchers will miss.
+        """
         try:
             token = self._tokens.read(heartbeat.token)
-            data = self._limits.document("data_json", heartbeat.data_json)
         except ServiceError:
             return heartbeat.token, CancellationReason.LEASE_LOST
+        try:
+            data = self._limits.document("data_json", heartbeat.data_json)
+        except ServiceError as error:
+            log.warning("progress without its data", error=error.message)
+            data = NULL
         if self._workers.heartbeat(token, heartbeat.message[:_MOST_MESSAGE], data):
             return None
         return heartbeat.token, CancellationReason.LEASE_LOST

@@ -14,6 +14,7 @@ from branchline.server.dispatch import Ack, Offer, Worker, WorkerOutbox
 from branchline.server.errors import Reason, ServiceError, internal, invalid_field
 from branchline.server.rpc.calls import Context, streaming, unary
 from branchline.server.rpc.checks import duration, not_negative, required, short, span
+from branchline.server.rpc.batches import in_messages
 from branchline.server.rpc.outcomes import OutcomeReader
 from branchline.server.rpc.task_messages import ack_message, cancellation_message, task_message
 from branchline.server.workers import Workers
@@ -130,12 +131,13 @@ class Tasks(TaskServiceServicer):
     def _take(self, worker: Worker, outbox: WorkerOutbox, request: pb.StreamTasksRequest) -> None:
         self._workers.seen(worker)
         outbox.expect(len(request.outcomes))
-        for outcome in request.outcomes:
-            self._outcomes.report(outcome, partial(outbox.acknowledge, outcome.token))
+        # What an activity said before it ended is told before its end.
         for heartbeat in request.heartbeats:
             stop = self._outcomes.heartbeat(heartbeat)
             if stop is not None:
                 outbox.cancel(*stop)
+        for outcome in request.outcomes:
+            self._outcomes.report(outcome, partial(outbox.acknowledge, outcome.token))
         if request.draining:
             self._workers.drain(worker)
 
@@ -155,18 +157,16 @@ def _responses(outbox: WorkerOutbox) -> list[pb.StreamTasksResponse]:
     deliveries, acks, cancellations = outbox.take()
     if not (deliveries or acks or cancellations):
         return []
-    first = pb.StreamTasksResponse(
-        tasks=map(task_message, deliveries[:_TASKS_A_MESSAGE]),
+    answers = pb.StreamTasksResponse(
         acks=map(ack_message, acks),
         cancellations=[cancellation_message(*stop) for stop in cancellations],
     )
-    rest = range(_TASKS_A_MESSAGE, len(deliveries), _TASKS_A_MESSAGE)
-    return [first] + [
-        pb.StreamTasksResponse(
-            tasks=map(task_message, deliveries[begin : begin + _TASKS_A_MESSAGE])
-        )
-        for begin in rest
-    ]
+    groups = in_messages(map(task_message, deliveries), _TASKS_A_MESSAGE)
+    responses = [pb.StreamTasksResponse(tasks=group) for group in groups]
+    if not responses:
+        return [answers]
+    responses[0].MergeFrom(answers)
+    return responses
 
 
 def _offers(queue: str, activities: Sequence[str]) -> tuple[Offer, ...]:

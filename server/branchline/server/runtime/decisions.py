@@ -161,8 +161,10 @@ class Decisions:
     def _report(self, turn: Turn, request: ReportOutcome) -> None:
         try:
             task = self._dispatcher.report(request.token)
+            turn.on_lost.append(lambda _: self._dispatcher.unreport(task))
             if request.command is None:
                 self._dispatcher.release(task)
+                turn.released.append(task)
             else:
                 self._end_task(turn, task, request.command)
         except ServiceError as error:
@@ -178,9 +180,9 @@ class Decisions:
                 raise TaskGone
             self._decide(turn, live, command)
         except Refused as error:
+            self._dispatcher.remove(task.key)
             message = "the execution does not want the task's outcome any more"
             raise ServiceError(Reason.LEASE_LOST, message) from error
-        turn.on_lost.append(lambda _: self._dispatcher.unreport(task))
 
     def _fail_task(self, turn: Turn, request: FailLeasedTask) -> None:
         live = self._lives.by_key(request.task.key.execution_key)

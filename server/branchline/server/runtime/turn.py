@@ -46,6 +46,8 @@ class Turn:
         """Tasks that were scheduled and are still wanted."""
         self.ended: dict[TaskKey, CancellationReason] = {}
         """Stored tasks that have an outcome or were withdrawn."""
+        self.released: list[PendingTask] = []
+        """Tasks that their workers have given back."""
         self.assignments: list[Assignment] = []
         self.on_stored: list[Callable[[], None]] = []
         self.on_lost: list[Callable[[ServiceError], None]] = []
@@ -98,7 +100,8 @@ class Turn:
         dispatcher.offer(self.tasks.values())
         assignments = dispatcher.assign()
         self.assignments += assignments
-        leases = {
+        leases = {task.key: _release(task) for task in self.released}
+        leases |= {
             task.key: TaskLease(
                 *task.key, worker.id, task.delivery + 1, task.started_at or self.now
             )
@@ -162,7 +165,11 @@ def _ending(live: Live) -> tuple[str | None, str | None]:
 
 
 def _lease(task: PendingTask, worker: Worker, now: int) -> TaskLease:
-    return TaskLease(*task.key, worker.id, task.delivery + 1, task.started_at or now)
+    return TaskLease(*task.key, worker.id, task.delivery + 1, task.started_at or now, task.losses)
+
+
+def _release(task: PendingTask) -> TaskLease:
+    return TaskLease(*task.key, None, task.delivery, task.started_at, task.losses)
 
 
 def _task_row(task: PendingTask, lease: TaskLease | None, now: int) -> TaskRow:

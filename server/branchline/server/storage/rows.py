@@ -91,6 +91,8 @@ class TaskRow(NamedTuple):
     heartbeat_timeout: int | None = None
     started_at: int | None = None
     """When it was first handed out."""
+    losses: int = 0
+    """How many of its leases have ended without a word from the worker."""
 
 
 class TaskLease(NamedTuple):
@@ -101,6 +103,7 @@ class TaskLease(NamedTuple):
     worker: str | None
     delivery: int
     started_at: int | None
+    losses: int = 0
 
 
 class TaskKey(NamedTuple):

@@ -123,6 +123,7 @@ tasks: Final = Table(
     Column("attempt_timeout", BigInteger),
     Column("heartbeat_timeout", BigInteger),
     Column("started_at", BigInteger),
+    Column("losses", Integer, nullable=False, server_default="0"),
     PrimaryKeyConstraint("execution_key", "task"),
     sqlite_with_rowid=False,
 )

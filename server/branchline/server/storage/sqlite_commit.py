@@ -141,7 +141,7 @@ _APPEND: Final = _Statement(_insert, history)
 _SNAPSHOT: Final = _Statement(_replace, snapshots)
 _ADD_TASK: Final = _Statement(_insert, tasks)
 _LEASE_TASK: Final = _Statement(
-    _update, tasks, "execution_key", "task", "worker", "delivery", "started_at"
+    _update, tasks, "execution_key", "task", "worker", "delivery", "started_at", "losses"
 )
 _REMOVE_TASK: Final = _Statement(_delete, tasks, "execution_key", "task")
 _DELETE: Final = (

@@ -70,11 +70,15 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """OUT_OF_RANGE: the number lies behind the end of the history."""
     ERROR_REASON_WORKER_REPLACED: _ErrorReason.ValueType  # 18
     """ABORTED: another stream came with the same worker id; this one is over."""
+    ERROR_REASON_INTERNAL: _ErrorReason.ValueType  # 19
+    """INTERNAL: a fault of the server; its log tells more."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """The reasons of errors. An error's `google.rpc.ErrorInfo` has the domain
     `branchline` and as its reason one of these names without `ERROR_REASON_`.
-    Errors of single fields also carry a `google.rpc.BadRequest`.
+    Errors of single fields also carry a `google.rpc.BadRequest`. Errors travel in
+    headers, which are small: a long list of violations is cut, and the message
+    tells how many there are.
     """
 
 ERROR_REASON_UNSPECIFIED: ErrorReason.ValueType  # 0
@@ -125,4 +129,6 @@ ERROR_REASON_SEQUENCE_OUT_OF_RANGE: ErrorReason.ValueType  # 17
 """OUT_OF_RANGE: the number lies behind the end of the history."""
 ERROR_REASON_WORKER_REPLACED: ErrorReason.ValueType  # 18
 """ABORTED: another stream came with the same worker id; this one is over."""
+ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 19
+"""INTERNAL: a fault of the server; its log tells more."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -396,7 +396,8 @@ class Failure(_message.Message):
     type: _builtins.str
     """The type, which `retry` and `catch` match: `activity_failed`, `timeout`,
     `fatal_error`, `expression_error`, `worker_lost`, `join_deadlock`,
-    `duplicate_branch`, `output_error`, or whatever an activity chose.
+    `duplicate_branch`, `output_error`, `endless_loop`, or whatever an activity
+    chose.
     Empty from a worker means `activity_failed`.
     """
     message: _builtins.str

@@ -28,8 +28,9 @@ if _version_not_supported:
 class ExecutionServiceStub:
     """Starts executions, acts on them and tells how they stand.
 
-    Every call may also fail with RESOURCE_EXHAUSTED (`OVERLOADED`), and with
-    UNAVAILABLE (`SHUTTING_DOWN`, `STORE_UNAVAILABLE`); nothing has changed then.
+    Every call may also fail with UNAVAILABLE (`SHUTTING_DOWN`,
+    `STORE_UNAVAILABLE`), and those that change something with RESOURCE_EXHAUSTED
+    (`OVERLOADED`); nothing has changed then.
     """
 
     def __init__(self, channel):
@@ -88,8 +89,9 @@ class ExecutionServiceStub:
 class ExecutionServiceServicer:
     """Starts executions, acts on them and tells how they stand.
 
-    Every call may also fail with RESOURCE_EXHAUSTED (`OVERLOADED`), and with
-    UNAVAILABLE (`SHUTTING_DOWN`, `STORE_UNAVAILABLE`); nothing has changed then.
+    Every call may also fail with UNAVAILABLE (`SHUTTING_DOWN`,
+    `STORE_UNAVAILABLE`), and those that change something with RESOURCE_EXHAUSTED
+    (`OVERLOADED`); nothing has changed then.
     """
 
     def StartExecution(self, request, context):
@@ -267,8 +269,9 @@ def add_ExecutionServiceServicer_to_server(servicer, server):
 class ExecutionService:
     """Starts executions, acts on them and tells how they stand.
 
-    Every call may also fail with RESOURCE_EXHAUSTED (`OVERLOADED`), and with
-    UNAVAILABLE (`SHUTTING_DOWN`, `STORE_UNAVAILABLE`); nothing has changed then.
+    Every call may also fail with UNAVAILABLE (`SHUTTING_DOWN`,
+    `STORE_UNAVAILABLE`), and those that change something with RESOURCE_EXHAUSTED
+    (`OVERLOADED`); nothing has changed then.
     """
 
     @staticmethod

@@ -29,8 +29,9 @@ GRPC_VERSION: str
 class ExecutionServiceStub:
     """Starts executions, acts on them and tells how they stand.
 
-    Every call may also fail with RESOURCE_EXHAUSTED (`OVERLOADED`), and with
-    UNAVAILABLE (`SHUTTING_DOWN`, `STORE_UNAVAILABLE`); nothing has changed then.
+    Every call may also fail with UNAVAILABLE (`SHUTTING_DOWN`,
+    `STORE_UNAVAILABLE`), and those that change something with RESOURCE_EXHAUSTED
+    (`OVERLOADED`); nothing has changed then.
     """
 
     @_typing.overload
@@ -122,8 +123,9 @@ class ExecutionServiceStub:
 class ExecutionServiceAsyncStub(ExecutionServiceStub):
     """Starts executions, acts on them and tells how they stand.
 
-    Every call may also fail with RESOURCE_EXHAUSTED (`OVERLOADED`), and with
-    UNAVAILABLE (`SHUTTING_DOWN`, `STORE_UNAVAILABLE`); nothing has changed then.
+    Every call may also fail with UNAVAILABLE (`SHUTTING_DOWN`,
+    `STORE_UNAVAILABLE`), and those that change something with RESOURCE_EXHAUSTED
+    (`OVERLOADED`); nothing has changed then.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -211,8 +213,9 @@ class ExecutionServiceAsyncStub(ExecutionServiceStub):
 class ExecutionServiceServicer(metaclass=_abc_1.ABCMeta):
     """Starts executions, acts on them and tells how they stand.
 
-    Every call may also fail with RESOURCE_EXHAUSTED (`OVERLOADED`), and with
-    UNAVAILABLE (`SHUTTING_DOWN`, `STORE_UNAVAILABLE`); nothing has changed then.
+    Every call may also fail with UNAVAILABLE (`SHUTTING_DOWN`,
+    `STORE_UNAVAILABLE`), and those that change something with RESOURCE_EXHAUSTED
+    (`OVERLOADED`); nothing has changed then.
     """
 
     @_abc_1.abstractmethod

@@ -264,9 +264,11 @@ class OutcomeAck(_message.Message):
     accepted: _builtins.bool
     """Whether the outcome counts. It is durable then."""
     reason: _builtins.str
-    """Why it does not count, a reason of errors such as `LEASE_LOST`.
-    The worker drops the outcome, except after `OVERLOADED` or
-    `STORE_UNAVAILABLE`, when it sends it again.
+    """Why it does not count, a reason of errors. After `LEASE_LOST` or
+    `INVALID_TASK_TOKEN` the worker drops the outcome. After `OVERLOADED`,
+    `STORE_UNAVAILABLE` or `SHUTTING_DOWN` it sends it again. After
+    `INVALID_FIELD` or `PAYLOAD_TOO_LARGE` the task is still the worker's: it
+    reports another outcome, such as a failure.
     """
     message: _builtins.str
     """The same for people."""

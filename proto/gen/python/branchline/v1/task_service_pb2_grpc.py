@@ -78,6 +78,7 @@ class TaskServiceServicer:
         Errors:
         - INVALID_ARGUMENT (`INVALID_FIELD`): no hello, or one without worker id or
         activities.
+        - INVALID_ARGUMENT (`INVALID_TASK_TOKEN`): a held token of another server.
         - UNAVAILABLE (`SHUTTING_DOWN`): the server is going down; connect again.
         - ABORTED (`WORKER_REPLACED`): another stream came with the same worker id.
         """
@@ -104,7 +105,6 @@ class TaskServiceServicer:
 
         Errors:
         - INVALID_ARGUMENT (`INVALID_FIELD`): more than 1000 outcomes or heartbeats.
-        - UNAVAILABLE (`SHUTTING_DOWN`): the server is going down; report again.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

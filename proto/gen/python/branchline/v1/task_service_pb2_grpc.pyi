@@ -50,6 +50,7 @@ class TaskServiceStub:
     Errors:
     - INVALID_ARGUMENT (`INVALID_FIELD`): no hello, or one without worker id or
       activities.
+    - INVALID_ARGUMENT (`INVALID_TASK_TOKEN`): a held token of another server.
     - UNAVAILABLE (`SHUTTING_DOWN`): the server is going down; connect again.
     - ABORTED (`WORKER_REPLACED`): another stream came with the same worker id.
     """
@@ -68,7 +69,6 @@ class TaskServiceStub:
 
     Errors:
     - INVALID_ARGUMENT (`INVALID_FIELD`): more than 1000 outcomes or heartbeats.
-    - UNAVAILABLE (`SHUTTING_DOWN`): the server is going down; report again.
     """
 
 @_typing.type_check_only
@@ -93,6 +93,7 @@ class TaskServiceAsyncStub(TaskServiceStub):
     Errors:
     - INVALID_ARGUMENT (`INVALID_FIELD`): no hello, or one without worker id or
       activities.
+    - INVALID_ARGUMENT (`INVALID_TASK_TOKEN`): a held token of another server.
     - UNAVAILABLE (`SHUTTING_DOWN`): the server is going down; connect again.
     - ABORTED (`WORKER_REPLACED`): another stream came with the same worker id.
     """
@@ -111,7 +112,6 @@ class TaskServiceAsyncStub(TaskServiceStub):
 
     Errors:
     - INVALID_ARGUMENT (`INVALID_FIELD`): more than 1000 outcomes or heartbeats.
-    - UNAVAILABLE (`SHUTTING_DOWN`): the server is going down; report again.
     """
 
 class TaskServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -139,6 +139,7 @@ class TaskServiceServicer(metaclass=_abc_1.ABCMeta):
         Errors:
         - INVALID_ARGUMENT (`INVALID_FIELD`): no hello, or one without worker id or
           activities.
+        - INVALID_ARGUMENT (`INVALID_TASK_TOKEN`): a held token of another server.
         - UNAVAILABLE (`SHUTTING_DOWN`): the server is going down; connect again.
         - ABORTED (`WORKER_REPLACED`): another stream came with the same worker id.
         """
@@ -169,7 +170,6 @@ class TaskServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Errors:
         - INVALID_ARGUMENT (`INVALID_FIELD`): more than 1000 outcomes or heartbeats.
-        - UNAVAILABLE (`SHUTTING_DOWN`): the server is going down; report again.
         """
 
 def add_TaskServiceServicer_to_server(servicer: TaskServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -73,8 +73,9 @@ class WorkflowServiceServicer:
         registration can be repeated.
 
         Errors:
-        - INVALID_ARGUMENT (`INVALID_DEFINITION`): the definition has problems, all
-        of them are listed. Nothing is stored.
+        - INVALID_ARGUMENT (`INVALID_FIELD`): no definition.
+        - INVALID_ARGUMENT (`INVALID_DEFINITION`): the definition has problems, as
+        many are listed as fit; ValidateWorkflow lists all. Nothing is stored.
         - FAILED_PRECONDITION (`UNSUPPORTED_FEATURE`): the definition is sound, but
         this server cannot run it. Nothing is stored.
         - RESOURCE_EXHAUSTED (`PAYLOAD_TOO_LARGE`): the definition is too large.
@@ -86,7 +87,9 @@ class WorkflowServiceServicer:
     def ValidateWorkflow(self, request, context):
         """Checks a definition as RegisterWorkflow does and stores nothing.
 
-        Errors: none of its own; problems are the answer.
+        Errors (problems are none, they are the answer):
+        - INVALID_ARGUMENT (`INVALID_FIELD`): no definition.
+        - RESOURCE_EXHAUSTED (`PAYLOAD_TOO_LARGE`): the definition is too large.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

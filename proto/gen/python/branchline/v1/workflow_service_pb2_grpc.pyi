@@ -43,8 +43,9 @@ class WorkflowServiceStub:
     registration can be repeated.
 
     Errors:
-    - INVALID_ARGUMENT (`INVALID_DEFINITION`): the definition has problems, all
-      of them are listed. Nothing is stored.
+    - INVALID_ARGUMENT (`INVALID_FIELD`): no definition.
+    - INVALID_ARGUMENT (`INVALID_DEFINITION`): the definition has problems, as
+      many are listed as fit; ValidateWorkflow lists all. Nothing is stored.
     - FAILED_PRECONDITION (`UNSUPPORTED_FEATURE`): the definition is sound, but
       this server cannot run it. Nothing is stored.
     - RESOURCE_EXHAUSTED (`PAYLOAD_TOO_LARGE`): the definition is too large.
@@ -52,7 +53,9 @@ class WorkflowServiceStub:
     ValidateWorkflow: _grpc.UnaryUnaryMultiCallable[_workflow_service_pb2.ValidateWorkflowRequest, _workflow_service_pb2.ValidateWorkflowResponse]
     """Checks a definition as RegisterWorkflow does and stores nothing.
 
-    Errors: none of its own; problems are the answer.
+    Errors (problems are none, they are the answer):
+    - INVALID_ARGUMENT (`INVALID_FIELD`): no definition.
+    - RESOURCE_EXHAUSTED (`PAYLOAD_TOO_LARGE`): the definition is too large.
     """
     GetWorkflow: _grpc.UnaryUnaryMultiCallable[_workflow_service_pb2.GetWorkflowRequest, _workflow_service_pb2.GetWorkflowResponse]
     """Gives a version of a workflow.
@@ -84,8 +87,9 @@ class WorkflowServiceAsyncStub(WorkflowServiceStub):
     registration can be repeated.
 
     Errors:
-    - INVALID_ARGUMENT (`INVALID_DEFINITION`): the definition has problems, all
-      of them are listed. Nothing is stored.
+    - INVALID_ARGUMENT (`INVALID_FIELD`): no definition.
+    - INVALID_ARGUMENT (`INVALID_DEFINITION`): the definition has problems, as
+      many are listed as fit; ValidateWorkflow lists all. Nothing is stored.
     - FAILED_PRECONDITION (`UNSUPPORTED_FEATURE`): the definition is sound, but
       this server cannot run it. Nothing is stored.
     - RESOURCE_EXHAUSTED (`PAYLOAD_TOO_LARGE`): the definition is too large.
@@ -93,7 +97,9 @@ class WorkflowServiceAsyncStub(WorkflowServiceStub):
     ValidateWorkflow: _aio.UnaryUnaryMultiCallable[_workflow_service_pb2.ValidateWorkflowRequest, _workflow_service_pb2.ValidateWorkflowResponse]  # type: ignore[assignment]
     """Checks a definition as RegisterWorkflow does and stores nothing.
 
-    Errors: none of its own; problems are the answer.
+    Errors (problems are none, they are the answer):
+    - INVALID_ARGUMENT (`INVALID_FIELD`): no definition.
+    - RESOURCE_EXHAUSTED (`PAYLOAD_TOO_LARGE`): the definition is too large.
     """
     GetWorkflow: _aio.UnaryUnaryMultiCallable[_workflow_service_pb2.GetWorkflowRequest, _workflow_service_pb2.GetWorkflowResponse]  # type: ignore[assignment]
     """Gives a version of a workflow.
@@ -128,8 +134,9 @@ class WorkflowServiceServicer(metaclass=_abc_1.ABCMeta):
         registration can be repeated.
 
         Errors:
-        - INVALID_ARGUMENT (`INVALID_DEFINITION`): the definition has problems, all
-          of them are listed. Nothing is stored.
+        - INVALID_ARGUMENT (`INVALID_FIELD`): no definition.
+        - INVALID_ARGUMENT (`INVALID_DEFINITION`): the definition has problems, as
+          many are listed as fit; ValidateWorkflow lists all. Nothing is stored.
         - FAILED_PRECONDITION (`UNSUPPORTED_FEATURE`): the definition is sound, but
           this server cannot run it. Nothing is stored.
         - RESOURCE_EXHAUSTED (`PAYLOAD_TOO_LARGE`): the definition is too large.
@@ -143,7 +150,9 @@ class WorkflowServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_workflow_service_pb2.ValidateWorkflowResponse, _abc.Awaitable[_workflow_service_pb2.ValidateWorkflowResponse]]:
         """Checks a definition as RegisterWorkflow does and stores nothing.
 
-        Errors: none of its own; problems are the answer.
+        Errors (problems are none, they are the answer):
+        - INVALID_ARGUMENT (`INVALID_FIELD`): no definition.
+        - RESOURCE_EXHAUSTED (`PAYLOAD_TOO_LARGE`): the definition is too large.
         """
 
     @_abc_1.abstractmethod

@@ -99,6 +99,7 @@ def create_tasks() -> None:
         sa.Column("attempt_timeout", sa.BigInteger()),
         sa.Column("heartbeat_timeout", sa.BigInteger()),
         sa.Column("started_at", sa.BigInteger()),
+        sa.Column("losses", sa.Integer(), nullable=False, server_default="0"),
         sa.PrimaryKeyConstraint("execution_key", "task", name=op.f("pk_tasks")),
         sqlite_with_rowid=False,
     )
