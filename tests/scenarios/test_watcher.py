@@ -7,20 +7,18 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+import grpc
 import pytest
 from grpc import aio
 
 from branchline.v1 import event_pb2
 from branchline.v1 import execution_service_pb2 as pb
-from branchline.v1.execution_service_pb2_grpc import (
-    ExecutionServiceServicer,
-    add_ExecutionServiceServicer_to_server,
-)
 from tests.scenarios.api import Api
 from tests.scenarios.visits import TaskInfo, Visits
 from tests.scenarios.watcher import Watcher
 
 LIMIT = 0.5
+SERVICE = "branchline.v1.ExecutionService"
 
 
 def visit(sequence: int, step: str) -> event_pb2.Event:
@@ -31,7 +29,7 @@ def visit(sequence: int, step: str) -> event_pb2.Event:
 HISTORY = [visit(1, "a"), visit(2, "b"), visit(3, "a")]
 
 
-class Histories(ExecutionServiceServicer):
+class Histories:
     """Tells one history, and streams what it is told to."""
 
     def __init__(self, stream: Callable[[int], list[event_pb2.Event]], *, ends: bool) -> None:
@@ -39,13 +37,13 @@ class Histories(ExecutionServiceServicer):
         self.stream = stream
         self.ends = ends
 
-    async def ListEvents(self, request: pb.ListEventsRequest, context: Any) -> Any:  # noqa: ANN401
+    async def list_events(
+        self, request: pb.ListEventsRequest, context: object
+    ) -> pb.ListEventsResponse:
         return pb.ListEventsResponse(events=self.history[request.after_sequence :])
 
-    async def WatchExecution(
-        self,
-        request: pb.WatchExecutionRequest,
-        context: Any,  # noqa: ANN401
+    async def watch(
+        self, request: pb.WatchExecutionRequest, context: object
     ) -> AsyncIterator[pb.WatchExecutionResponse]:
         events = self.stream(request.after_sequence)
         if events:
@@ -53,11 +51,26 @@ class Histories(ExecutionServiceServicer):
         if not self.ends:
             await asyncio.Event().wait()
 
+    @property
+    def handlers(self) -> dict[str, grpc.RpcMethodHandler[Any, Any]]:
+        return {
+            "ListEvents": grpc.unary_unary_rpc_method_handler(
+                self.list_events,
+                request_deserializer=pb.ListEventsRequest.FromString,
+                response_serializer=pb.ListEventsResponse.SerializeToString,
+            ),
+            "WatchExecution": grpc.unary_stream_rpc_method_handler(
+                self.watch,
+                request_deserializer=pb.WatchExecutionRequest.FromString,
+                response_serializer=pb.WatchExecutionResponse.SerializeToString,
+            ),
+        }
+
 
 @asynccontextmanager
 async def serving(histories: Histories) -> AsyncIterator[Api]:
     server = aio.server()
-    add_ExecutionServiceServicer_to_server(histories, server)
+    server.add_registered_method_handlers(SERVICE, histories.handlers)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     api = Api(f"127.0.0.1:{port}")

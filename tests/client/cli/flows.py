@@ -10,8 +10,15 @@ inputs:
   - {name: who, type: string, default: world}
   - {name: times, type: integer, default: 1}
 steps:
-  - {name: say, activity: print, parameters: {message: "hello ${inputs.who}"}, store: said, next: note}
-  - {name: note, activity: json, parameters: {operation: stringify, data: "${inputs.times}"}, store: times}
+  - name: say
+    activity: print
+    parameters: {message: "hello ${inputs.who}"}
+    store: said
+    next: note
+  - name: note
+    activity: json
+    parameters: {operation: stringify, data: "${inputs.times}"}
+    store: times
 outputs: [{name: said}, {name: times}]
 """
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from typing import Any
@@ -72,4 +73,5 @@ class _Version(argparse.Action):
     def __call__(self, parser: ArgumentParser, *_: object) -> None:
         from importlib.metadata import version
 
-        parser.exit(message=f"branchline {version('branchline')}\n")
+        sys.stdout.write(f"branchline {version('branchline')}\n")
+        parser.exit()

@@ -11,7 +11,6 @@ from branchline.server.dispatch import Dispatcher
 from branchline.server.errors import ServiceError, invalid_field
 from branchline.server.executions import Executions as ExecutionOperations
 from branchline.server.executions import StartOrder
-from branchline.server.rpc.batches import in_messages
 from branchline.server.rpc.calls import Context, streaming, unary
 from branchline.server.rpc.checks import Limits, new_id, not_negative, required, short, span
 from branchline.server.rpc.events import event_message, progress_message

@@ -12,9 +12,9 @@ from google.protobuf.message import DecodeError
 from branchline.engine.definition import DEFAULT_QUEUE
 from branchline.server.dispatch import Ack, Offer, Worker, WorkerOutbox
 from branchline.server.errors import Reason, ServiceError, internal, invalid_field
+from branchline.server.rpc.batches import in_messages
 from branchline.server.rpc.calls import Context, streaming, unary
 from branchline.server.rpc.checks import duration, not_negative, required, short, span
-from branchline.server.rpc.batches import in_messages
 from branchline.server.rpc.outcomes import OutcomeReader
 from branchline.server.rpc.task_messages import ack_message, cancellation_message, task_message
 from branchline.server.workers import Workers
