@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import grpc
 import pytest
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,14 @@ async def refused(call: Awaitable[object]) -> Refusal:
     with pytest.raises(grpc.aio.AioRpcError) as raised:
         await call
     return refusal_of(raised.value)
+
+
+async def attempt(call: Awaitable[T]) -> T | Refusal:
+    """What a call answers, or how it is refused."""
+    try:
+        return await call
+    except grpc.aio.AioRpcError as error:
+        return refusal_of(error)
 
 
 def refusal_of(error: grpc.aio.AioRpcError) -> Refusal:

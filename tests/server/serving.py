@@ -94,7 +94,9 @@ class Served:
     async def poll(self, wait: float, *activities: str, most: int = 1) -> list[task_pb2.Task]:
         """Tasks for a worker without a stream."""
         request = tasks_pb.PollTasksRequest(
-            worker_id="poller", activities=activities or ("work",), max_tasks=most,
+            worker_id="poller",
+            activities=activities or ("work",),
+            max_tasks=most,
             wait=seconds(wait),
         )
         return list((await self.tasks.PollTasks(request)).tasks)
@@ -105,7 +107,10 @@ class Served:
         return list((await self.tasks.ReportTasks(request)).acks)
 
     async def worker(
-        self, *activities: str, worker_id: str = "worker", max_tasks: int = 10,
+        self,
+        *activities: str,
+        worker_id: str = "worker",
+        max_tasks: int = 10,
         held: tuple[str, ...] = (),
     ) -> Worker:
         """A worker with a stream."""
@@ -124,7 +129,9 @@ async def connected(port: int) -> AsyncIterator[Served]:
 
 @asynccontextmanager
 async def serving(
-    path: Path, clock: Clock | None = None, **settings: Any  # noqa: ANN401 - the settings'
+    path: Path,
+    clock: Clock | None = None,
+    **settings: Any,  # noqa: ANN401 - the settings'
 ) -> AsyncIterator[Served]:
     """A server on a file; it is stopped in order at the end."""
     chosen = Settings(

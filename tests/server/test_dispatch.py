@@ -270,6 +270,19 @@ def test_an_outcome_on_its_way_survives_a_new_stream(dispatcher: Dispatcher) -> 
     assert outbox.take() == ([], [], [])
 
 
+def test_a_place_that_an_outcome_frees_survives_a_new_stream(dispatcher: Dispatcher) -> None:
+    worker, outbox = dispatcher.connect("w", (WORK,), 1, [])
+    hand_out(dispatcher, pending(1), pending(2), pending(3))
+    token = token_of(deliveries(outbox)[0])
+    dispatcher.report(token)
+    dispatcher.disconnect(worker, outbox)
+    worker, outbox = dispatcher.connect("w", (WORK,), 1, [token])
+    dispatcher.remove(TaskKey(7, 1))
+    hand_out(dispatcher)
+    assert numbers(outbox) == [2]
+    assert len(worker.held) == 1
+
+
 def test_a_second_stream_ends_the_first_and_takes_its_place(dispatcher: Dispatcher) -> None:
     worker, first = dispatcher.connect("w", (WORK,), 1, [])
     _, second = dispatcher.connect("w", (REST,), 1, [])

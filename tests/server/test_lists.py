@@ -5,7 +5,7 @@ from __future__ import annotations
 from google.protobuf.timestamp_pb2 import Timestamp
 from grpc import StatusCode
 
-from branchline.v1 import execution_pb2, workflow_pb2
+from branchline.v1 import event_pb2, execution_pb2, workflow_pb2
 from branchline.v1 import execution_service_pb2 as pb
 from branchline.v1 import workflow_service_pb2 as workflows_pb
 from tests.server.flows import flow, listen, work
@@ -112,7 +112,8 @@ async def test_events_come_in_pages_without_gaps(served: Served) -> None:
     await served.cancel(execution_id)
     every = await served.events(execution_id)
     assert [event.sequence for event in every] == list(range(1, len(every) + 1))
-    found, after = [], 0
+    found: list[event_pb2.Event] = []
+    after = 0
     while True:
         response = await served.executions.ListEvents(
             pb.ListEventsRequest(execution_id=execution_id, after_sequence=after, page_size=7)

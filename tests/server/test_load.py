@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from pathlib import Path
 from typing import cast
 
@@ -28,7 +28,7 @@ from tests.server.clocks import START, HandClock
 from tests.server.door import Door
 from tests.server.flows import flow, listen, work
 from tests.server.pending import REST, TOKENS, WORK, dispatcher_of, hand_out, numbers
-from tests.server.refusals import Refusal, refused
+from tests.server.refusals import Refusal, attempt
 from tests.server.serving import serving
 from tests.server.worker import completed
 
@@ -48,7 +48,7 @@ async def test_a_full_inbox_refuses_callers_but_takes_outcomes(
         await commits.knocked.wait()
         waiting: set[asyncio.Task[Refusal | str]] = set()
         for _ in range(5):
-            waiting.add(asyncio.create_task(_outcome_of(served.start())))
+            waiting.add(asyncio.create_task(attempt(served.start())))
         refusals: list[Refusal | str] = []
         while len(refusals) < 3:
             done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
@@ -62,21 +62,7 @@ async def test_a_full_inbox_refuses_callers_but_takes_outcomes(
         commits.let_in()
         assert (await worker.ack()).accepted
         await under_way
-        assert all(isinstance(await item, str) for item in waiting)
-
-
-async def _outcome_of(start: object) -> Refusal | str:
-    """The id of an execution, or how its start was refused."""
-    from collections.abc import Awaitable
-
-    import grpc
-
-    from tests.server.refusals import refusal_of
-
-    try:
-        return await cast("Awaitable[str]", start)
-    except grpc.aio.AioRpcError as error:
-        return refusal_of(error)
+        assert [type(item) for item in await asyncio.gather(*waiting)] == [str, str]
 
 
 async def test_a_watcher_that_never_reads_hinders_nobody_and_misses_nothing(path: Path) -> None:
@@ -149,12 +135,14 @@ async def test_a_worker_that_never_reads_is_not_listened_to_for_ever(
             taken += 1
             yield message(taken)
 
-    stream = tasks.StreamTasks(talk(), cast("Context", None))
+    answers = tasks.StreamTasks(talk(), cast("Context", None))
+    stream = cast("AsyncGenerator[pb.StreamTasksResponse]", answers)
     assert (await anext(stream)).HasField("welcome")
     for _ in range(10):
         await asyncio.sleep(0)
     assert 1_000 < taken < 6_000
-    dispatcher.workers["w"].outbox = None  # The end of a stream that nobody reads.
+    await stream.aclose()
+    assert dispatcher.workers == {}
 
 
 async def stored_tasks(store: Store, counts: dict[str, int]) -> None:
@@ -175,6 +163,7 @@ async def test_waiting_tasks_beyond_a_number_stay_in_the_database(
     store: Store, dispatcher: Dispatcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("branchline.server.dispatch.dispatcher.MOST_READY", 10)
+    monkeypatch.setattr("branchline.server.backlog._LOW", 5)
     await stored_tasks(store, {"work": 25})
     backlog = Backlog(store, dispatcher, lambda: None)
     await backlog.restore()
@@ -193,6 +182,7 @@ async def test_tasks_that_nobody_wants_do_not_keep_others_in_the_database(
     store: Store, dispatcher: Dispatcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("branchline.server.dispatch.dispatcher.MOST_READY", 10)
+    monkeypatch.setattr("branchline.server.backlog._LOW", 5)
     await stored_tasks(store, {"work": 25, "rest": 3})
     backlog = Backlog(store, dispatcher, lambda: None)
     await backlog.restore()
@@ -207,16 +197,10 @@ async def test_a_report_of_a_thousand_outcomes_is_answered_in_its_order(path: Pa
     async with serving(path) as served:
         await served.register(flow(work("work", items=list(range(1_000)))))
         execution_id = await served.start()
-        tasks = []
+        tasks: list[task_pb2.Task] = []
         while len(tasks) < 1_000:
             tasks += await served.poll(5, most=1_000)
         acks = await served.report(*map(completed, tasks))
         assert [ack.token for ack in acks] == [task.token for task in tasks]
         assert all(ack.accepted for ack in acks)
         await served.closed(execution_id)
-
-
-async def test_refusals_need_no_turn(path: Path) -> None:
-    async with serving(path) as served:
-        refusal = await refused(served.start(workflow="nobody"))
-        assert refusal.reason == "WORKFLOW_NOT_FOUND"

@@ -298,9 +298,7 @@ async def test_each_outcome_of_a_report_is_answered_by_itself(served: Served) ->
     await served.register(flow(work("work", items=[1, 2])))
     execution_id = await served.start()
     first, second = await served.poll(20, most=2)
-    bad = task_pb2.TaskOutcome(
-        token=second.token, completed=task_pb2.TaskResult(result_json="{")
-    )
+    bad = task_pb2.TaskOutcome(token=second.token, completed=task_pb2.TaskResult(result_json="{"))
     nothing = task_pb2.TaskOutcome(token=second.token)
     foreign = task_pb2.TaskOutcome(token="ffffffff.1.1.1")
     acks = await served.report(completed(first), bad, nothing, foreign)

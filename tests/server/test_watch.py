@@ -109,7 +109,9 @@ async def test_many_watchers_see_the_same(served: Served) -> None:
 
 
 async def test_a_large_history_comes_in_messages_of_bounded_size(served: Served) -> None:
-    await served.register(flow(work("work", items=list(range(30)), parameters={"x": "x" * 100_000})))
+    await served.register(
+        flow(work("work", items=list(range(30)), parameters={"x": "x" * 100_000}))
+    )
     execution_id = await served.start()
     await served.cancel(execution_id)
     sizes = []

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any, TypeVar
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
+from typing import Any, TypeVar, cast
 
 import grpc
 import structlog
@@ -46,9 +47,12 @@ def streaming(
 
     @functools.wraps(method)
     async def call(self: _Self, request: _Request, context: Context) -> AsyncIterator[_Response]:
+        # The streams of all methods are generators, and the end of a call ends them at once.
+        stream = cast("AsyncGenerator[_Response]", method(self, request, context))
         try:
-            async for response in method(self, request, context):
-                yield response
+            async with aclosing(stream):
+                async for response in stream:
+                    yield response
         except ServiceError as error:
             await abort(context, error)
         except Exception:
