@@ -5,16 +5,20 @@ from branchline.engine.commands import (
     Cancel,
     CompleteTask,
     FailTask,
+    Pause,
     Signal,
+    Unpause,
     Wake,
 )
 from branchline.engine.decide import decide, refuse_closed, start
 from branchline.engine.errors import (
+    BranchEnded,
     EngineError,
     ExecutionClosed,
     InvalidHistory,
     Refused,
     TaskGone,
+    UnknownBranch,
 )
 from branchline.engine.evolve import evolve, fold
 from branchline.engine.plan import Plan
@@ -23,6 +27,7 @@ from branchline.engine.state import Branch, Execution, Status
 __all__ = [
     "AnyCommand",
     "Branch",
+    "BranchEnded",
     "Cancel",
     "CompleteTask",
     "EngineError",
@@ -30,11 +35,14 @@ __all__ = [
     "ExecutionClosed",
     "FailTask",
     "InvalidHistory",
+    "Pause",
     "Plan",
     "Refused",
     "Signal",
     "Status",
     "TaskGone",
+    "UnknownBranch",
+    "Unpause",
     "Wake",
     "decide",
     "evolve",

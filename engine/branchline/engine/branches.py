@@ -20,7 +20,7 @@ from branchline.engine.transition import Transition
 def follow_edges(t: Transition, branch: Branch) -> None:
     """Take the edges that match after a step has finished (semantics 5.1, 5.2)."""
     try:
-        matches = _matching_edges(t, branch)
+        matches = matching_edges(t, branch)
     except ExpressionError as error:
         fail(t, branch, Failure("expression_error", str(error)))
         return
@@ -58,14 +58,15 @@ def withdraw_tasks(t: Transition, branch: Branch | None = None) -> None:
         t.emit(TasksWithdrawn(tasks=tasks))
 
 
-def _matching_edges(t: Transition, branch: Branch) -> list[Edge]:
+def matching_edges(t: Transition, branch: Branch, *, first_only: bool = False) -> list[Edge]:
+    """The edges that match (semantics 5.1). Raises ``ExpressionError``."""
     step = t.plan.step(branch.step)
     scope = t.scope(branch)
     matches = []
     for edge, condition in step.edges:
         if condition is None or condition.holds(scope):
             matches.append(edge)
-            if step.first_match_only:
+            if first_only or step.first_match_only:
                 break
     return matches
 

@@ -7,8 +7,17 @@ the events, or forgets the state.
 
 from __future__ import annotations
 
-from branchline.engine import activities, branches, ending, joins, signals, steps
-from branchline.engine.commands import AnyCommand, Cancel, CompleteTask, FailTask, Signal, Wake
+from branchline.engine import activities, branches, ending, joins, pausing, signals, steps
+from branchline.engine.commands import (
+    AnyCommand,
+    Cancel,
+    CompleteTask,
+    FailTask,
+    Pause,
+    Signal,
+    Unpause,
+    Wake,
+)
 from branchline.engine.definition import MAIN
 from branchline.engine.errors import ExecutionClosed
 from branchline.engine.events import (
@@ -70,6 +79,10 @@ def decide(
             signals.receive(t, command)
         case Wake():
             _wake(t)
+        case Pause():
+            pausing.pause(t, command)
+        case Unpause():
+            pausing.unpause(t, command)
         case Cancel():
             branches.stop_all(t)
             t.emit(ExecutionCanceled(reason=command.reason))

@@ -7,6 +7,8 @@ histories live longer than versions.
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 import msgspec
 
 from branchline.engine.values import NULL, Json, Variables
@@ -193,6 +195,42 @@ class SleepStarted(Event, frozen=True, tag="sleep_started"):
     until: int
 
 
+class PauseRequested(Event, frozen=True, tag="pause_requested"):
+    """A branch shall be paused at its next step boundary, or for another reason (10.5)."""
+
+    branch: str
+    reason: str = ""
+
+
+class Next(StrEnum):
+    """What a paused branch does when it goes on."""
+
+    STAY = "stay"
+    """It goes on with what it was doing: a wait, a sleep, a delay."""
+    EDGES = "edges"
+    """Its step has ended; it looks at the edges."""
+    ENTER = "enter"
+    """It enters a step that is already chosen."""
+    END = "end"
+    """It completes."""
+
+
+class BranchPaused(Event, frozen=True, tag="branch_paused"):
+    """A branch is held; what is left of its times is frozen (semantics 10.4, 10.5)."""
+
+    branch: str
+    reason: str = ""
+    next: Next = Next.STAY
+    step: str = ""
+    """The step to enter, if that is what comes next."""
+
+
+class BranchUnpaused(Event, frozen=True, tag="branch_unpaused"):
+    """A branch is no longer held, nor shall it be; its times run on."""
+
+    branch: str
+
+
 class JoinReached(Event, frozen=True, tag="join_reached"):
     """A branch waits at its step, a join (semantics 6.1)."""
 
@@ -217,7 +255,10 @@ class JoinPassed(Event, frozen=True, tag="join_passed"):
 
 
 AnyEvent = (
-    ExecutionStarted
+    PauseRequested
+    | BranchPaused
+    | BranchUnpaused
+    | ExecutionStarted
     | ExecutionCompleted
     | ExecutionFailed
     | ExecutionCanceled

@@ -28,6 +28,7 @@ def end_branch(state: Execution, branch: Branch, status: Status) -> None:
     if branch.status is Status.WAITING:
         state.joins[branch.step].waiting.remove(branch.id)
     leave_visit(state, branch)
+    branch.pause = branch.held = None
     set_status(state, branch, status)
 
 
