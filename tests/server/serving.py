@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -35,9 +34,10 @@ _OPTIONS = (
 class Served:
     """A server as its callers see it."""
 
-    def __init__(self, app: App, channel: grpc.aio.Channel) -> None:
-        self.app = app
+    def __init__(self, channel: grpc.aio.Channel) -> None:
         self.channel = channel
+        self.stop: Callable[[], Awaitable[None]]
+        """Stops a server of this process."""
         self.workflows = WorkflowServiceStub(channel)
         self.executions = ExecutionServiceStub(channel)
         self.tasks = TaskServiceStub(channel)
@@ -113,10 +113,13 @@ class Served:
             self.tasks, *activities, worker_id=worker_id, max_tasks=max_tasks, held=held
         )
 
-    async def until_waiting(self, execution_id: str) -> None:
-        """Wait until an execution's tasks have gone to workers and come back to wait."""
-        while not (await self.get(execution_id)).waiting_tasks:
-            await asyncio.sleep(0)
+
+@asynccontextmanager
+async def connected(port: int) -> AsyncIterator[Served]:
+    """A server at a port of this machine, running or not."""
+    address = f"127.0.0.1:{port}"
+    async with grpc.aio.insecure_channel(address, options=_OPTIONS) as channel:
+        yield Served(channel)
 
 
 @asynccontextmanager
@@ -129,8 +132,6 @@ async def serving(
         listen="127.0.0.1:0",
         **{"synchronous": "NORMAL", "shutdown_grace": 1.0, **settings},
     )
-    async with (
-        App(chosen, clock) as app,
-        grpc.aio.insecure_channel(f"127.0.0.1:{app.port}", options=_OPTIONS) as channel,
-    ):
-        yield Served(app, channel)
+    async with App(chosen, clock) as app, connected(app.port) as served:
+        served.stop = app.stop
+        yield served

@@ -174,7 +174,7 @@ async def test_a_history_that_cannot_be_read_hurts_nobody_else(
     ready: Served, monkeypatch: pytest.MonkeyPatch, path: Path
 ) -> None:
     bad, good = await ready.start(), await ready.start()
-    await ready.app.stop()
+    await ready.stop()
     async with serving(path) as served:
         _garble(monkeypatch, bad)
         results = await asyncio.gather(

@@ -40,7 +40,7 @@ async def test_a_living_worker_keeps_its_work(path: Path) -> None:
         execution_id = await served.start()
         worker = await served.worker()
         task = await worker.task()
-        await served.app.stop()
+        await served.stop()
         refusal = await worker.end()
         assert refusal is not None
         assert refusal.what == SHUTTING_DOWN
@@ -119,7 +119,7 @@ async def test_a_stop_in_order_tells_everybody_who_waits(path: Path) -> None:
             for call in (served.get(execution_id, wait=60), served.poll(60), watch.read())
         ]
         await served.get(execution_id)
-        stopping = asyncio.ensure_future(served.app.stop())
+        stopping = asyncio.ensure_future(served.stop())
         refusals = await asyncio.wait_for(asyncio.gather(*calls), 10)
         assert [refusal.what for refusal in refusals] == [SHUTTING_DOWN] * 3
         end = await worker.end()

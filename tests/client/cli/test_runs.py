@@ -54,7 +54,7 @@ def test_a_module_may_be_named_instead(branchline: CommandLine, tmp_path: Path) 
 
 
 def test_every_task_queue_is_served(branchline: CommandLine, tmp_path: Path) -> None:
-    text = GREET.replace("activity: json", "activity: json, task_queue: elsewhere")
+    text = GREET.replace("activity: json", "activity: json\n    task_queue: elsewhere")
     assert branchline("run", write(tmp_path, "greet.yaml", text)).code == 0
 
 

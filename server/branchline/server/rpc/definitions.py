@@ -28,6 +28,11 @@ _JITTER: Mapping[int, d.Jitter | None] = {
 _DEEPEST = 100
 """How many levels of lists and objects a document of a definition may have."""
 
+_LONGEST = 315_576_000_000
+"""Seconds of the longest span that a Duration may tell, 10,000 years."""
+
+_WithDuration = pb.Workflow | pb.Step | pb.Child | pb.RetryPolicy | pb.WaitSignal | pb.Sleep
+
 
 class DefinitionReader:
     """Reads one definition; what cannot be read becomes a problem (semantics 2.6)."""
@@ -51,7 +56,7 @@ class DefinitionReader:
                 )
                 for item in message.outputs
             ),
-            timeout=_micros(message, "timeout"),
+            timeout=self._micros(message, "timeout"),
             state=self._json("state_json", message.state_json, {}),
             steps=tuple(self._read_step(step) for step in message.steps),
             start_at=message.start_at,
@@ -85,8 +90,10 @@ class DefinitionReader:
             ),
             activity=message.activity,
             join=_join(message.join) if message.HasField("join") else None,
-            wait_signal=_wait(message.wait_signal) if message.HasField("wait_signal") else None,
-            sleep=_sleep(message.sleep) if message.HasField("sleep") else None,
+            wait_signal=self._wait(message.wait_signal)
+            if message.HasField("wait_signal")
+            else None,
+            sleep=self._sleep(message.sleep) if message.HasField("sleep") else None,
             pause=d.Pause(reason=message.pause.reason) if message.HasField("pause") else None,
             child=self._child(message.child) if message.HasField("child") else None,
             parameters=self._json("parameters_json", message.parameters_json, {}),
@@ -100,9 +107,9 @@ class DefinitionReader:
                 for item in message.catch
             ),
             task_queue=message.task_queue,
-            timeout=_micros(message, "timeout"),
-            heartbeat_timeout=_micros(message, "heartbeat_timeout"),
-            schedule_timeout=_micros(message, "schedule_timeout"),
+            timeout=self._micros(message, "timeout"),
+            heartbeat_timeout=self._micros(message, "heartbeat_timeout"),
+            schedule_timeout=self._micros(message, "schedule_timeout"),
         )
         self._step = ""
         return step
@@ -113,7 +120,7 @@ class DefinitionReader:
             version=message.version if message.HasField("version") else None,
             inputs=self._json("child.inputs_json", message.inputs_json, {}),
             wait=message.wait if message.HasField("wait") else None,
-            timeout=_micros(message, "timeout"),
+            timeout=self._micros(message, "timeout"),
         )
 
     def _each(self, message: pb.Each) -> d.Each:
@@ -127,11 +134,11 @@ class DefinitionReader:
         return d.RetryPolicy(
             error_equals=tuple(message.error_equals),
             max_retries=message.max_retries if message.HasField("max_retries") else None,
-            base_delay=_micros(message, "base_delay"),
-            max_delay=_micros(message, "max_delay"),
+            base_delay=self._micros(message, "base_delay"),
+            max_delay=self._micros(message, "max_delay"),
             backoff_rate=message.backoff_rate if message.HasField("backoff_rate") else None,
             jitter_strategy=self._choice("jitter_strategy", _JITTER, message.jitter_strategy),
-            timeout=_micros(message, "timeout"),
+            timeout=self._micros(message, "timeout"),
         )
 
     def _follow_up(self, message: pb.FollowUp) -> d.FollowUp:
@@ -161,6 +168,26 @@ class DefinitionReader:
             self._report(f"{field} has no choice {number}")
         return choices.get(number, choices[0])
 
+    def _wait(self, message: pb.WaitSignal) -> d.WaitSignal:
+        return d.WaitSignal(
+            topic=message.topic,
+            timeout=self._micros(message, "timeout"),
+            store=message.store,
+            on_timeout=message.on_timeout,
+        )
+
+    def _sleep(self, message: pb.Sleep) -> d.Sleep:
+        return d.Sleep(duration=self._micros(message, "duration"))
+
+    def _micros(self, message: _WithDuration, field: str) -> int | None:
+        if not message.HasField(field):  # type: ignore[arg-type]  # each of them has the field
+            return None
+        value: Duration = getattr(message, field)
+        if abs(value.seconds) > _LONGEST:
+            self._report(f"{field} is {value.seconds} s, but at most {_LONGEST} s are taken")
+            return to_micros(Duration(seconds=_LONGEST))
+        return to_micros(value)
+
     def _report(self, message: str) -> None:
         self.problems.append(d.Problem("INVALID_FIELD", self._step, message))
 
@@ -180,33 +207,12 @@ def _is_deeper(value: object, most: int) -> bool:
     return True
 
 
-def _micros(message: pb.Workflow | pb.Step | pb.Child | pb.RetryPolicy, field: str) -> int | None:
-    if not message.HasField(field):  # type: ignore[arg-type]  # each of them has the field
-        return None
-    value: Duration = getattr(message, field)
-    return to_micros(value)
-
-
 def _join(message: pb.Join) -> d.Join:
     return d.Join(
         branches=tuple(message.branches),
         count=message.count if message.HasField("count") else None,
         branch_mappings=dict(message.branch_mappings),
     )
-
-
-def _wait(message: pb.WaitSignal) -> d.WaitSignal:
-    return d.WaitSignal(
-        topic=message.topic,
-        timeout=to_micros(message.timeout) if message.HasField("timeout") else None,
-        store=message.store,
-        on_timeout=message.on_timeout,
-    )
-
-
-def _sleep(message: pb.Sleep) -> d.Sleep:
-    has_duration = message.HasField("duration")
-    return d.Sleep(duration=to_micros(message.duration) if has_duration else None)
 
 
 def _group(message: pb.Group) -> d.Group:

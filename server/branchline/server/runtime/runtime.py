@@ -171,11 +171,14 @@ class Runtime:
         return True
 
     async def _commit(self, turn: Turn) -> None:
-        batch = turn.batch(self._dispatcher)
         try:
-            await self._store.commit(batch)
+            await self._store.commit(turn.batch(self._dispatcher))
         except StoreError as error:
             log.warning("commit failed", error=str(error), executions=len(turn.changes))
+            self._forget(turn, error)
+        except Exception as error:
+            # A fault of ours, such as a number that no row can hold; all others go on.
+            log.exception("storing failed", executions=len(turn.changes))
             self._forget(turn, error)
         else:
             self._tell(turn)

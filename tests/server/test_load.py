@@ -1,0 +1,222 @@
+"""More than the server takes: it refuses, or waits, and never keeps without bound."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import cast
+
+import pytest
+from grpc import StatusCode
+
+from branchline.server.backlog import Backlog
+from branchline.server.catalog import Catalog
+from branchline.server.dispatch import Dispatcher, TaskToken
+from branchline.server.rpc.calls import Context
+from branchline.server.rpc.checks import Limits
+from branchline.server.rpc.outcomes import OutcomeReader
+from branchline.server.rpc.tasks import Tasks
+from branchline.server.runtime import LiveExecutions, Loader, Runtime
+from branchline.server.storage import Batch, ExecutionRow, Store, TaskRow
+from branchline.server.subscriptions import Subscriptions
+from branchline.server.workers import Workers
+from branchline.v1 import execution_service_pb2 as executions_pb
+from branchline.v1 import task_pb2
+from branchline.v1 import task_service_pb2 as pb
+from tests.server.clocks import START, HandClock
+from tests.server.door import Door
+from tests.server.flows import flow, listen, work
+from tests.server.pending import REST, TOKENS, WORK, dispatcher_of, hand_out, numbers
+from tests.server.refusals import Refusal, refused
+from tests.server.serving import serving
+from tests.server.worker import completed
+
+
+async def test_a_full_inbox_refuses_callers_but_takes_outcomes(
+    path: Path, door: Callable[[str], Door]
+) -> None:
+    async with serving(path, max_inbox=2) as served:
+        await served.register(flow(listen()))
+        await served.register(flow(work(), name="one"))
+        await served.start(workflow="one")
+        worker = await served.worker()
+        task = await worker.task()
+        commits = door("commit")
+        commits.shut()
+        under_way = asyncio.ensure_future(served.start())
+        await commits.knocked.wait()
+        waiting: set[asyncio.Task[Refusal | str]] = set()
+        for _ in range(5):
+            waiting.add(asyncio.create_task(_outcome_of(served.start())))
+        refusals: list[Refusal | str] = []
+        while len(refusals) < 3:
+            done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            refusals += [item.result() for item in done]
+        for refusal in refusals:
+            assert isinstance(refusal, Refusal)
+            assert refusal.what == (StatusCode.RESOURCE_EXHAUSTED, "OVERLOADED")
+            assert refusal.retry_after == 0.5
+            assert "try again" in refusal.message
+        await worker.complete(task)
+        commits.let_in()
+        assert (await worker.ack()).accepted
+        await under_way
+        assert all(isinstance(await item, str) for item in waiting)
+
+
+async def _outcome_of(start: object) -> Refusal | str:
+    """The id of an execution, or how its start was refused."""
+    from collections.abc import Awaitable
+
+    import grpc
+
+    from tests.server.refusals import refusal_of
+
+    try:
+        return await cast("Awaitable[str]", start)
+    except grpc.aio.AioRpcError as error:
+        return refusal_of(error)
+
+
+async def test_a_watcher_that_never_reads_hinders_nobody_and_misses_nothing(path: Path) -> None:
+    async with serving(path) as served:
+        items = list(range(300))
+        await served.register(flow(work("work", items=items, parameters={"x": "x" * 20_000})))
+        execution_id = await served.start()
+        request = executions_pb.WatchExecutionRequest(execution_id=execution_id)
+        watch = served.executions.WatchExecution(request)
+        worker = await served.worker(max_tasks=300)
+        for task in await worker.tasks(300):
+            await worker.complete(task)
+            assert (await worker.ack()).accepted
+        last = (await served.closed(execution_id)).last_sequence
+        seen = [event.sequence async for response in watch for event in response.events]
+        assert seen == list(range(1, last + 1))
+
+
+@pytest.fixture
+async def store(path: Path) -> AsyncIterator[Store]:
+    """An empty store."""
+    store = await Store.open(f"sqlite:///{path}")
+    yield store
+    await store.close()
+
+
+@pytest.fixture
+def dispatcher(clock: HandClock) -> Dispatcher:
+    """Nothing waits and nobody is there."""
+    return dispatcher_of(clock)
+
+
+def outcomes(number: int) -> pb.StreamTasksRequest:
+    """An outcome that is answered by a turn."""
+    token = TOKENS.write(TaskToken(7, number, 1))
+    done = task_pb2.TaskOutcome(token=token, completed=task_pb2.TaskResult())
+    return pb.StreamTasksRequest(outcomes=[done])
+
+
+def nonsense(number: int) -> pb.StreamTasksRequest:
+    """An outcome that is answered at once."""
+    return pb.StreamTasksRequest(outcomes=[task_pb2.TaskOutcome(token=str(number))])
+
+
+def heartbeats(number: int) -> pb.StreamTasksRequest:
+    """A sign of life that is answered with a cancellation."""
+    return pb.StreamTasksRequest(heartbeats=[task_pb2.TaskHeartbeat(token=str(number))])
+
+
+@pytest.mark.parametrize("message", [outcomes, nonsense, heartbeats])
+async def test_a_worker_that_never_reads_is_not_listened_to_for_ever(
+    store: Store,
+    dispatcher: Dispatcher,
+    clock: HandClock,
+    message: Callable[[int], pb.StreamTasksRequest],
+) -> None:
+    lives = LiveExecutions(10, 10)
+    loader = Loader(store, Catalog(store, clock), lives)
+    # It does not run: what waits for a turn waits.
+    runtime = Runtime(store, loader, lives, dispatcher, clock, 10)
+    workers = Workers(dispatcher, runtime, Subscriptions(), clock)
+    tasks = Tasks(workers, OutcomeReader(workers, TOKENS, Limits(1_000_000)))
+    taken = 0
+
+    async def talk() -> AsyncIterator[pb.StreamTasksRequest]:
+        nonlocal taken
+        hello = pb.WorkerHello(worker_id="w", activities=["work"])
+        yield pb.StreamTasksRequest(hello=hello)
+        while taken < 20_000:
+            taken += 1
+            yield message(taken)
+
+    stream = tasks.StreamTasks(talk(), cast("Context", None))
+    assert (await anext(stream)).HasField("welcome")
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert 1_000 < taken < 6_000
+    dispatcher.workers["w"].outbox = None  # The end of a stream that nobody reads.
+
+
+async def stored_tasks(store: Store, counts: dict[str, int]) -> None:
+    """Store an execution with so many waiting tasks of each activity."""
+    tasks: list[TaskRow] = []
+    payload = (
+        '{"execution_id":"e","workflow":"flow","version":1,"branch":"main","step":"s",'
+        '"attempt":1,"parameters":{}}'
+    )
+    for activity, count in counts.items():
+        for _ in range(count):
+            tasks.append(TaskRow(7, len(tasks) + 1, "default", activity, payload))
+    row = ExecutionRow(7, "e", "flow", 1, 1, START)
+    await store.commit(Batch(started=[row], tasks_added=tasks))
+
+
+async def test_waiting_tasks_beyond_a_number_stay_in_the_database(
+    store: Store, dispatcher: Dispatcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("branchline.server.dispatch.dispatcher.MOST_READY", 10)
+    await stored_tasks(store, {"work": 25})
+    backlog = Backlog(store, dispatcher, lambda: None)
+    await backlog.restore()
+    assert dispatcher.ready_count == 10
+    _, outbox = dispatcher.connect("w", (WORK,), 100, [])
+    seen: list[int] = []
+    while len(seen) < 25:
+        hand_out(dispatcher)
+        seen += numbers(outbox)
+        if dispatcher.backlog:
+            await backlog.run_once()
+    assert seen == list(range(1, 26))
+
+
+async def test_tasks_that_nobody_wants_do_not_keep_others_in_the_database(
+    store: Store, dispatcher: Dispatcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("branchline.server.dispatch.dispatcher.MOST_READY", 10)
+    await stored_tasks(store, {"work": 25, "rest": 3})
+    backlog = Backlog(store, dispatcher, lambda: None)
+    await backlog.restore()
+    _, outbox = dispatcher.connect("w", (REST,), 100, [])
+    assert dispatcher.starving
+    await backlog.run_once()
+    hand_out(dispatcher)
+    assert numbers(outbox) == [26, 27, 28]
+
+
+async def test_a_report_of_a_thousand_outcomes_is_answered_in_its_order(path: Path) -> None:
+    async with serving(path) as served:
+        await served.register(flow(work("work", items=list(range(1_000)))))
+        execution_id = await served.start()
+        tasks = []
+        while len(tasks) < 1_000:
+            tasks += await served.poll(5, most=1_000)
+        acks = await served.report(*map(completed, tasks))
+        assert [ack.token for ack in acks] == [task.token for task in tasks]
+        assert all(ack.accepted for ack in acks)
+        await served.closed(execution_id)
+
+
+async def test_refusals_need_no_turn(path: Path) -> None:
+    async with serving(path) as served:
+        refusal = await refused(served.start(workflow="nobody"))
+        assert refusal.reason == "WORKFLOW_NOT_FOUND"
