@@ -23,6 +23,8 @@ BY_REASON: Final[Mapping[str, type[errors.RpcError]]] = {
     "INVALID_TASK_TOKEN": errors.InvalidRequest,
     "WORKFLOW_NOT_FOUND": errors.WorkflowNotFound,
     "EXECUTION_NOT_FOUND": errors.ExecutionNotFound,
+    "BRANCH_NOT_FOUND": errors.BranchNotFound,
+    "BRANCH_ENDED": errors.BranchEnded,
     "EXECUTION_EXISTS": errors.AlreadyExists,
     "EXECUTION_CLOSED": errors.ExecutionClosed,
     "EXECUTION_LIVE": errors.ExecutionLive,

@@ -129,6 +129,11 @@ def _signal_awaited(event: e.SignalAwaited) -> pb.SignalAwaited:
     return pb.SignalAwaited(branch=event.branch, topic=event.topic, until=timestamp(event.until))
 
 
+def _branch_paused(event: e.BranchPaused) -> pb.BranchPaused:
+    move = pb.NextMove.Value(f"NEXT_MOVE_{event.next.name}")
+    return pb.BranchPaused(branch=event.branch, reason=event.reason, next=move, step=event.step)
+
+
 def _join_passed(event: e.JoinPassed) -> pb.JoinPassed:
     merges = [
         pb.Merge(branch=merge.branch, variable=merge.variable, destination=merge.destination)
@@ -192,6 +197,12 @@ _WRITERS: dict[type[e.Event], tuple[str, _Writer]] = {
         "sleep_started",
         lambda event: pb.SleepStarted(branch=event.branch, until=timestamp(event.until)),
     ),
+    e.PauseRequested: (
+        "pause_requested",
+        lambda event: pb.PauseRequested(branch=event.branch, reason=event.reason),
+    ),
+    e.BranchPaused: ("branch_paused", _branch_paused),
+    e.BranchUnpaused: ("branch_unpaused", lambda event: pb.BranchUnpaused(branch=event.branch)),
     e.JoinReached: ("join_reached", lambda event: pb.JoinReached(branch=event.branch)),
     e.JoinPassed: ("join_passed", _join_passed),
 }

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from functools import partial
 
-from branchline.engine import Cancel, Signal
+from branchline.engine import Cancel, Pause, Signal, Unpause
 from branchline.server.dispatch import Dispatcher
 from branchline.server.errors import ServiceError, invalid_field
 from branchline.server.executions import Executions as ExecutionOperations
@@ -101,6 +101,22 @@ class Executions(ExecutionServiceServicer):
         )
         await self._executions.command(required(_ID, request.execution_id), signal)
         return pb.SignalExecutionResponse()
+
+    @unary
+    async def PauseExecution(
+        self, request: pb.PauseExecutionRequest, context: Context
+    ) -> pb.PauseExecutionResponse:
+        pause = Pause(branch=request.branch, reason=short("reason", request.reason, 1_000))
+        await self._executions.command(required(_ID, request.execution_id), pause)
+        return pb.PauseExecutionResponse()
+
+    @unary
+    async def UnpauseExecution(
+        self, request: pb.UnpauseExecutionRequest, context: Context
+    ) -> pb.UnpauseExecutionResponse:
+        unpause = Unpause(branch=request.branch)
+        await self._executions.command(required(_ID, request.execution_id), unpause)
+        return pb.UnpauseExecutionResponse()
 
     @unary
     async def CancelExecution(

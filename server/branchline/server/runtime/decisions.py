@@ -8,9 +8,11 @@ from typing import Any
 
 from branchline.engine import (
     AnyCommand,
+    BranchEnded,
     ExecutionClosed,
     Refused,
     TaskGone,
+    UnknownBranch,
     decide,
     refuse_closed,
     start,
@@ -34,6 +36,12 @@ from branchline.server.runtime.requests import (
 )
 from branchline.server.runtime.turn import Turn
 from branchline.server.statuses import is_closed, status_of
+
+_REASONS: dict[type[Refused], Reason] = {
+    BranchEnded: Reason.BRANCH_ENDED,
+    ExecutionClosed: Reason.EXECUTION_CLOSED,
+    UnknownBranch: Reason.BRANCH_NOT_FOUND,
+}
 
 
 class Decisions:
@@ -137,8 +145,8 @@ class Decisions:
                 if row is None:
                     raise execution_not_found(request.execution_id)
                 refuse_closed(status_of(row.status), request.command)
-        except ExecutionClosed as error:
-            request.reply.fail(ServiceError(Reason.EXECUTION_CLOSED, str(error)))
+        except Refused as error:
+            request.reply.fail(ServiceError(_REASONS[type(error)], str(error)))
         except ServiceError as error:
             request.reply.fail(error)
         else:
