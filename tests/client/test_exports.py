@@ -35,6 +35,7 @@ NAMES = [
     "InvalidRequest",
     "LeaseLost",
     "NotFound",
+    "NotRetryable",
     "Overloaded",
     "PayloadTooLarge",
     "Problem",

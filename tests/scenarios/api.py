@@ -128,6 +128,11 @@ class Api:
         )
         await _once(self._executions.UnpauseExecution, request)
 
+    async def retry(self, execution_id: str) -> None:
+        """Take a failed execution up again."""
+        request = execution_service_pb2.RetryExecutionRequest(execution_id=execution_id)
+        await _once(self._executions.RetryExecution, request)
+
     async def delete(self, execution_id: str) -> None:
         """Delete an execution."""
         request = execution_service_pb2.DeleteExecutionRequest(execution_id=execution_id)

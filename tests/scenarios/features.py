@@ -20,7 +20,6 @@ MISSING = {
     "step child": _CHILDREN,
     "definition follow_ups": _FOLLOW_UPS,
     "start labels": "executions have no labels yet",
-    "do retry": "failed executions cannot be retried yet",
     "run wait": _WAITS,
     "run return_wait": _WAITS,
     "run return_waits": _WAITS,

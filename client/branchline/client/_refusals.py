@@ -25,6 +25,7 @@ BY_REASON: Final[Mapping[str, type[errors.RpcError]]] = {
     "EXECUTION_NOT_FOUND": errors.ExecutionNotFound,
     "BRANCH_NOT_FOUND": errors.BranchNotFound,
     "BRANCH_ENDED": errors.BranchEnded,
+    "NOT_RETRYABLE": errors.NotRetryable,
     "EXECUTION_EXISTS": errors.AlreadyExists,
     "EXECUTION_CLOSED": errors.ExecutionClosed,
     "EXECUTION_LIVE": errors.ExecutionLive,

@@ -15,6 +15,7 @@
     │   ├── ExecutionClosed           too late: the execution has closed
     │   ├── ExecutionLive             too early: the execution has not closed
     │   ├── BranchEnded               too late: the branch has ended
+    │   ├── NotRetryable              the execution has not failed, or for good
     │   ├── UnsupportedFeature        the server cannot run the definition
     │   ├── SequenceOutOfRange        the event number lies behind the history's end
     │   ├── LeaseLost                 the task is no longer this worker's
@@ -135,6 +136,10 @@ class ExecutionLive(RpcError):
 
 class BranchEnded(RpcError):
     """The branch has ended, the request comes too late."""
+
+
+class NotRetryable(RpcError):
+    """The execution has not failed, or in a way that a retry cannot mend (semantics 4.9)."""
 
 
 class UnsupportedFeature(RpcError):

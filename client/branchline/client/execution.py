@@ -202,6 +202,16 @@ class Execution:
         request = pb.CancelExecutionRequest(execution_id=self.id, reason=reason)
         await self._connection.call(self._connection.executions.CancelExecution, request)
 
+    async def retry(self) -> None:
+        """Take it up again after it has failed (semantics 4.9); what was done stays done.
+
+        Raises:
+            NotRetryable: it has not failed, or in a way that a retry cannot mend.
+
+        """
+        request = pb.RetryExecutionRequest(execution_id=self.id)
+        await self._connection.call(self._connection.executions.RetryExecution, request)
+
     async def delete(self) -> None:
         """Remove it with its history once it has closed (semantics 4.10).
 

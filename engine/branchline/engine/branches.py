@@ -22,7 +22,7 @@ def follow_edges(t: Transition, branch: Branch) -> None:
     try:
         matches = matching_edges(t, branch)
     except ExpressionError as error:
-        fail(t, branch, Failure("expression_error", str(error)))
+        fail(t, branch, Failure("expression_error", str(error)), at_edges=True)
         return
     if not matches:
         t.emit(BranchCompleted(branch=branch.id))
@@ -32,10 +32,10 @@ def follow_edges(t: Transition, branch: Branch) -> None:
         _fork(t, branch, matches)
 
 
-def fail(t: Transition, branch: Branch, error: Failure) -> None:
+def fail(t: Transition, branch: Branch, error: Failure, *, at_edges: bool = False) -> None:
     """Fail a branch, and with it the execution; all other branches stop (semantics 4.6)."""
     withdraw_tasks(t)
-    t.emit(BranchFailed(branch=branch.id, error=error))
+    t.emit(BranchFailed(branch=branch.id, error=error, at_edges=at_edges))
     stop_all(t)
     t.emit(ExecutionFailed(error=error))
 
@@ -43,8 +43,9 @@ def fail(t: Transition, branch: Branch, error: Failure) -> None:
 def stop_all(t: Transition) -> None:
     """Stop every live branch."""
     withdraw_tasks(t)
+    entering = dict(t.entering)
     for branch in t.state.live_branches():
-        t.emit(BranchCanceled(branch=branch.id))
+        t.emit(BranchCanceled(branch=branch.id, entering=entering.get(branch.id, "")))
 
 
 def withdraw_tasks(t: Transition, branch: Branch | None = None) -> None:

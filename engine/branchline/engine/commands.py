@@ -61,4 +61,8 @@ class Unpause(Command, frozen=True):
     """Empty for all live branches."""
 
 
-AnyCommand = CompleteTask | FailTask | Signal | Wake | Cancel | Pause | Unpause
+class Retry(Command, frozen=True):
+    """Somebody takes a failed execution up again (semantics 4.9)."""
+
+
+AnyCommand = CompleteTask | FailTask | Signal | Wake | Cancel | Pause | Unpause | Retry

@@ -54,6 +54,18 @@ class ExecutionCanceled(Event, frozen=True, tag="execution_canceled"):
     reason: str = ""
 
 
+class ExecutionRetried(Event, frozen=True, tag="execution_retried"):
+    """A failed execution is taken up again (semantics 4.9)."""
+
+    deadline: int | None = None
+
+
+class BranchResumed(Event, frozen=True, tag="branch_resumed"):
+    """A failed or stopped branch goes on where it was (semantics 4.9)."""
+
+    branch: str
+
+
 class BranchStarted(Event, frozen=True, tag="branch_started"):
     """A branch began with a copy of its parent's variables (semantics 5.3)."""
 
@@ -73,12 +85,16 @@ class BranchFailed(Event, frozen=True, tag="branch_failed"):
 
     branch: str
     error: Failure
+    at_edges: bool = False
+    """Whether its step was done and its edges failed."""
 
 
 class BranchCanceled(Event, frozen=True, tag="branch_canceled"):
     """A branch was stopped (semantics 4.6)."""
 
     branch: str
+    entering: str = ""
+    """The step that it was about to enter."""
 
 
 class StepStarted(Event, frozen=True, tag="step_started"):
@@ -255,7 +271,9 @@ class JoinPassed(Event, frozen=True, tag="join_passed"):
 
 
 AnyEvent = (
-    PauseRequested
+    ExecutionRetried
+    | BranchResumed
+    | PauseRequested
     | BranchPaused
     | BranchUnpaused
     | ExecutionStarted

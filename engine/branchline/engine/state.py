@@ -83,6 +83,16 @@ class Held(msgspec.Struct, frozen=True, omit_defaults=True):
     """What is left of its times, microseconds by timer key."""
 
 
+class Stopped(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a failed or stopped branch comes back to when the execution is retried."""
+
+    status: Status
+    at_edges: bool = False
+    entering: str = ""
+    left: dict[str, int] = {}
+    """What is left of its times, microseconds by timer key."""
+
+
 class Branch(msgspec.Struct, omit_defaults=True):
     """One thread of an execution (semantics 5)."""
 
@@ -102,6 +112,10 @@ class Branch(msgspec.Struct, omit_defaults=True):
     """Why it is paused, or shall be at its next step boundary; None when neither."""
     held: Held | None = None
     """Set while it is paused."""
+    stopped: Stopped | None = None
+    """Set once it has failed or was stopped."""
+    waits_since: int = 0
+    """The number of the event with which it began to wait, at a join or for a signal."""
 
     @property
     def has_pending_tasks(self) -> bool:
@@ -151,6 +165,8 @@ class Execution(msgspec.Struct, omit_defaults=True):
     outputs: Variables = {}
     error: Failure | None = None
     start_time: int = 0
+    time_limit: int | None = None
+    """How long it may live, microseconds."""
     close_time: int | None = None
     sequence: int = 0
     """The number of the last event."""

@@ -21,7 +21,12 @@ def enter(t: Transition, branch: Branch, name: str) -> None:
         branches.fail(t, branch, Failure("endless_loop", message))
         return
     t.emit(StepStarted(branch=branch.id, step=name))
-    plan = t.plan.step(name)
+    begin(t, branch)
+
+
+def begin(t: Transition, branch: Branch) -> None:
+    """Let a branch begin, or begin again, with the step that it is in."""
+    plan = t.plan.step(branch.step)
     if plan.step.activity:
         activities.begin(t, branch, plan)
     elif plan.step.wait_signal is not None:

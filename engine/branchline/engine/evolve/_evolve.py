@@ -52,6 +52,8 @@ _HANDLERS: dict[type[e.Event], _Handler] = {
     e.ExecutionCompleted: _executions.execution_completed,
     e.ExecutionFailed: _executions.execution_failed,
     e.ExecutionCanceled: _executions.execution_canceled,
+    e.ExecutionRetried: _executions.execution_retried,
+    e.BranchResumed: _branch_events.branch_resumed,
     e.BranchStarted: _branch_events.branch_started,
     e.BranchCompleted: _branch_events.branch_completed,
     e.BranchFailed: _branch_events.branch_failed,

@@ -67,7 +67,8 @@ def _branch_started(event: e.BranchStarted) -> pb.BranchStarted:
 
 
 def _branch_failed(event: e.BranchFailed) -> pb.BranchFailed:
-    return pb.BranchFailed(branch=event.branch, error=failure_message(event.error))
+    error = failure_message(event.error)
+    return pb.BranchFailed(branch=event.branch, error=error, at_edges=event.at_edges)
 
 
 def _step_failed(event: e.StepFailed) -> pb.StepFailed:
@@ -167,7 +168,10 @@ _WRITERS: dict[type[e.Event], tuple[str, _Writer]] = {
         lambda event: pb.BranchCompleted(branch=event.branch),
     ),
     e.BranchFailed: ("branch_failed", _branch_failed),
-    e.BranchCanceled: ("branch_canceled", lambda event: pb.BranchCanceled(branch=event.branch)),
+    e.BranchCanceled: (
+        "branch_canceled",
+        lambda event: pb.BranchCanceled(branch=event.branch, entering=event.entering),
+    ),
     e.StepStarted: (
         "step_started",
         lambda event: pb.StepStarted(branch=event.branch, step=event.step),
@@ -197,6 +201,11 @@ _WRITERS: dict[type[e.Event], tuple[str, _Writer]] = {
         "sleep_started",
         lambda event: pb.SleepStarted(branch=event.branch, until=timestamp(event.until)),
     ),
+    e.ExecutionRetried: (
+        "execution_retried",
+        lambda event: pb.ExecutionRetried(deadline=timestamp(event.deadline)),
+    ),
+    e.BranchResumed: ("branch_resumed", lambda event: pb.BranchResumed(branch=event.branch)),
     e.PauseRequested: (
         "pause_requested",
         lambda event: pb.PauseRequested(branch=event.branch, reason=event.reason),

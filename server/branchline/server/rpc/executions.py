@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from functools import partial
 
-from branchline.engine import Cancel, Pause, Signal, Unpause
+from branchline.engine import Cancel, Pause, Retry, Signal, Unpause
 from branchline.server.dispatch import Dispatcher
 from branchline.server.errors import ServiceError, invalid_field
 from branchline.server.executions import Executions as ExecutionOperations
@@ -125,6 +125,13 @@ class Executions(ExecutionServiceServicer):
         cancel = Cancel(reason=short("reason", request.reason, 1_000))
         await self._executions.command(required(_ID, request.execution_id), cancel)
         return pb.CancelExecutionResponse()
+
+    @unary
+    async def RetryExecution(
+        self, request: pb.RetryExecutionRequest, context: Context
+    ) -> pb.RetryExecutionResponse:
+        await self._executions.command(required(_ID, request.execution_id), Retry())
+        return pb.RetryExecutionResponse()
 
     @unary
     async def DeleteExecution(

@@ -10,7 +10,9 @@ from branchline.engine import (
     AnyCommand,
     BranchEnded,
     ExecutionClosed,
+    NotRetryable,
     Refused,
+    Retry,
     TaskGone,
     UnknownBranch,
     decide,
@@ -40,6 +42,7 @@ from branchline.server.statuses import is_closed, status_of
 _REASONS: dict[type[Refused], Reason] = {
     BranchEnded: Reason.BRANCH_ENDED,
     ExecutionClosed: Reason.EXECUTION_CLOSED,
+    NotRetryable: Reason.NOT_RETRYABLE,
     UnknownBranch: Reason.BRANCH_NOT_FOUND,
 }
 
@@ -137,9 +140,13 @@ class Decisions:
 
     def _command(self, turn: Turn, request: Command, loaded: Loaded) -> None:
         live = self._lives.by_id(request.execution_id)
+        closed = loaded.closed.get(request.execution_id)
         try:
             if live is not None:
                 self._decide(turn, live, request.command)
+            elif closed is not None and isinstance(request.command, Retry):
+                self._decide(turn, closed, request.command)
+                self._lives.add(closed)
             else:
                 row = loaded.rows.get(request.execution_id)
                 if row is None:

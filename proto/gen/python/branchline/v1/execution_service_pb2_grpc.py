@@ -79,6 +79,11 @@ class ExecutionServiceStub:
                 request_serializer=branchline_dot_v1_dot_execution__service__pb2.CancelExecutionRequest.SerializeToString,
                 response_deserializer=branchline_dot_v1_dot_execution__service__pb2.CancelExecutionResponse.FromString,
                 _registered_method=True)
+        self.RetryExecution = channel.unary_unary(
+                '/branchline.v1.ExecutionService/RetryExecution',
+                request_serializer=branchline_dot_v1_dot_execution__service__pb2.RetryExecutionRequest.SerializeToString,
+                response_deserializer=branchline_dot_v1_dot_execution__service__pb2.RetryExecutionResponse.FromString,
+                _registered_method=True)
         self.DeleteExecution = channel.unary_unary(
                 '/branchline.v1.ExecutionService/DeleteExecution',
                 request_serializer=branchline_dot_v1_dot_execution__service__pb2.DeleteExecutionRequest.SerializeToString,
@@ -212,6 +217,21 @@ class ExecutionServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RetryExecution(self, request, context):
+        """Takes a failed execution up again: each failed branch begins its step again,
+        with all its retries, and each stopped branch goes on where it was. What was
+        done stays done.
+
+        Errors:
+        - INVALID_ARGUMENT (`INVALID_FIELD`): no id.
+        - NOT_FOUND (`EXECUTION_NOT_FOUND`): no such execution.
+        - FAILED_PRECONDITION (`NOT_RETRYABLE`): it has not failed, or it failed with
+        `output_error`, `join_deadlock` or `duplicate_branch`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def DeleteExecution(self, request, context):
         """Removes a closed execution with its history.
 
@@ -292,6 +312,11 @@ def add_ExecutionServiceServicer_to_server(servicer, server):
                     servicer.CancelExecution,
                     request_deserializer=branchline_dot_v1_dot_execution__service__pb2.CancelExecutionRequest.FromString,
                     response_serializer=branchline_dot_v1_dot_execution__service__pb2.CancelExecutionResponse.SerializeToString,
+            ),
+            'RetryExecution': grpc.unary_unary_rpc_method_handler(
+                    servicer.RetryExecution,
+                    request_deserializer=branchline_dot_v1_dot_execution__service__pb2.RetryExecutionRequest.FromString,
+                    response_serializer=branchline_dot_v1_dot_execution__service__pb2.RetryExecutionResponse.SerializeToString,
             ),
             'DeleteExecution': grpc.unary_unary_rpc_method_handler(
                     servicer.DeleteExecution,
@@ -530,6 +555,33 @@ class ExecutionService:
             '/branchline.v1.ExecutionService/CancelExecution',
             branchline_dot_v1_dot_execution__service__pb2.CancelExecutionRequest.SerializeToString,
             branchline_dot_v1_dot_execution__service__pb2.CancelExecutionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RetryExecution(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/branchline.v1.ExecutionService/RetryExecution',
+            branchline_dot_v1_dot_execution__service__pb2.RetryExecutionRequest.SerializeToString,
+            branchline_dot_v1_dot_execution__service__pb2.RetryExecutionResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -114,6 +114,17 @@ class ExecutionServiceStub:
     - NOT_FOUND (`EXECUTION_NOT_FOUND`): no such execution.
     - FAILED_PRECONDITION (`EXECUTION_CLOSED`): it has completed or failed.
     """
+    RetryExecution: _grpc.UnaryUnaryMultiCallable[_execution_service_pb2.RetryExecutionRequest, _execution_service_pb2.RetryExecutionResponse]
+    """Takes a failed execution up again: each failed branch begins its step again,
+    with all its retries, and each stopped branch goes on where it was. What was
+    done stays done.
+
+    Errors:
+    - INVALID_ARGUMENT (`INVALID_FIELD`): no id.
+    - NOT_FOUND (`EXECUTION_NOT_FOUND`): no such execution.
+    - FAILED_PRECONDITION (`NOT_RETRYABLE`): it has not failed, or it failed with
+      `output_error`, `join_deadlock` or `duplicate_branch`.
+    """
     DeleteExecution: _grpc.UnaryUnaryMultiCallable[_execution_service_pb2.DeleteExecutionRequest, _execution_service_pb2.DeleteExecutionResponse]
     """Removes a closed execution with its history.
 
@@ -226,6 +237,17 @@ class ExecutionServiceAsyncStub(ExecutionServiceStub):
     - INVALID_ARGUMENT (`INVALID_FIELD`): no id.
     - NOT_FOUND (`EXECUTION_NOT_FOUND`): no such execution.
     - FAILED_PRECONDITION (`EXECUTION_CLOSED`): it has completed or failed.
+    """
+    RetryExecution: _aio.UnaryUnaryMultiCallable[_execution_service_pb2.RetryExecutionRequest, _execution_service_pb2.RetryExecutionResponse]  # type: ignore[assignment]
+    """Takes a failed execution up again: each failed branch begins its step again,
+    with all its retries, and each stopped branch goes on where it was. What was
+    done stays done.
+
+    Errors:
+    - INVALID_ARGUMENT (`INVALID_FIELD`): no id.
+    - NOT_FOUND (`EXECUTION_NOT_FOUND`): no such execution.
+    - FAILED_PRECONDITION (`NOT_RETRYABLE`): it has not failed, or it failed with
+      `output_error`, `join_deadlock` or `duplicate_branch`.
     """
     DeleteExecution: _aio.UnaryUnaryMultiCallable[_execution_service_pb2.DeleteExecutionRequest, _execution_service_pb2.DeleteExecutionResponse]  # type: ignore[assignment]
     """Removes a closed execution with its history.
@@ -384,6 +406,23 @@ class ExecutionServiceServicer(metaclass=_abc_1.ABCMeta):
         - INVALID_ARGUMENT (`INVALID_FIELD`): no id.
         - NOT_FOUND (`EXECUTION_NOT_FOUND`): no such execution.
         - FAILED_PRECONDITION (`EXECUTION_CLOSED`): it has completed or failed.
+        """
+
+    @_abc_1.abstractmethod
+    def RetryExecution(
+        self,
+        request: _execution_service_pb2.RetryExecutionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_execution_service_pb2.RetryExecutionResponse, _abc.Awaitable[_execution_service_pb2.RetryExecutionResponse]]:
+        """Takes a failed execution up again: each failed branch begins its step again,
+        with all its retries, and each stopped branch goes on where it was. What was
+        done stays done.
+
+        Errors:
+        - INVALID_ARGUMENT (`INVALID_FIELD`): no id.
+        - NOT_FOUND (`EXECUTION_NOT_FOUND`): no such execution.
+        - FAILED_PRECONDITION (`NOT_RETRYABLE`): it has not failed, or it failed with
+          `output_error`, `join_deadlock` or `duplicate_branch`.
         """
 
     @_abc_1.abstractmethod
