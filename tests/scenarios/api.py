@@ -114,6 +114,25 @@ class Api:
         )
         await _once(self._executions.CancelExecution, request)
 
+    async def pause(self, execution_id: str, branch: str, reason: str) -> None:
+        """Pause a branch, or all."""
+        request = execution_service_pb2.PauseExecutionRequest(
+            execution_id=execution_id, branch=branch, reason=reason
+        )
+        await _once(self._executions.PauseExecution, request)
+
+    async def unpause(self, execution_id: str, branch: str) -> None:
+        """Let a branch, or all, go on."""
+        request = execution_service_pb2.UnpauseExecutionRequest(
+            execution_id=execution_id, branch=branch
+        )
+        await _once(self._executions.UnpauseExecution, request)
+
+    async def retry(self, execution_id: str) -> None:
+        """Take a failed execution up again."""
+        request = execution_service_pb2.RetryExecutionRequest(execution_id=execution_id)
+        await _once(self._executions.RetryExecution, request)
+
     async def delete(self, execution_id: str) -> None:
         """Delete an execution."""
         request = execution_service_pb2.DeleteExecutionRequest(execution_id=execution_id)

@@ -10,7 +10,6 @@ from __future__ import annotations
 from tests.scenarios.scenario import Scenario
 from tests.scenarios.uses import uses_of
 
-_PAUSES = "branches cannot be paused yet"
 _CHILDREN = "child steps do not run yet"
 _FOLLOW_UPS = "follow-ups are not started yet"
 _WAITS = "activities cannot wait yet"
@@ -18,13 +17,9 @@ _RECORDS = "activities cannot record values yet"
 _LISTS = "executions are not counted, nor listed by labels and parent, yet"
 
 MISSING = {
-    "step pause": "pause steps do not run yet",
     "step child": _CHILDREN,
     "definition follow_ups": _FOLLOW_UPS,
     "start labels": "executions have no labels yet",
-    "do pause": _PAUSES,
-    "do unpause": _PAUSES,
-    "do retry": "failed executions cannot be retried yet",
     "run wait": _WAITS,
     "run return_wait": _WAITS,
     "run return_waits": _WAITS,
@@ -33,8 +28,6 @@ MISSING = {
     "run return_variable": "activities cannot read their branch yet",
     "builtin shell": "the activity shell is not shipped yet",
     "builtin file": "the activity file is not shipped yet",
-    "status PAUSED": _PAUSES,
-    "expect pause_reason": _PAUSES,
     "expect follow_up_errors": _FOLLOW_UPS,
     "expect progress": "the progress of step visits is not told yet",
     "expect status_changes": "changes of status cannot be watched yet",

@@ -131,6 +131,7 @@ def _dormancy(
     name: str, expected: ExpectedDormancy, branch: execution_pb2.DormantBranch
 ) -> list[str]:
     got = {"reason": _reason(branch.reason), "step": branch.step, "topic": branch.topic}
+    got["pause_reason"] = branch.pause_reason
     return [
         differs(f"suspension of {name}, {key}", value, got.get(key, _MISSING))
         for key, value in structs.asdict(expected).items()

@@ -118,6 +118,31 @@ async def _signal(stage: Stage, entry: Entry) -> None:
     await stage.api.signal(await _the_execution(stage, entry), entry.signal)
 
 
+async def _pause(stage: Stage, entry: Entry) -> None:
+    assert entry.pause is not UNSET
+    pause = entry.pause
+    await stage.api.pause(await _the_execution(stage, entry), pause.branch, pause.reason)
+
+
+async def _unpause(stage: Stage, entry: Entry) -> None:
+    assert entry.unpause is not UNSET
+    await stage.api.unpause(await _the_execution(stage, entry), entry.unpause.branch)
+
+
+async def _retry(stage: Stage, entry: Entry) -> None:
+    """The watcher has come to its end before, and goes on."""
+    execution_id = await _the_execution(stage, entry)
+    own = entry.of is UNSET and stage.watcher is not None
+    if own and entry.refused is UNSET:
+        difference = await stage.judge_watcher(closed=True, limit=_LONGEST_WAIT)
+        if difference:
+            raise ScenarioFailed(difference)
+    await stage.api.retry(execution_id)
+    if own and stage.watcher is not None:
+        stage.watcher.resume()
+        stage.watched = False
+
+
 async def _cancel(stage: Stage, entry: Entry) -> None:
     assert entry.cancel is not UNSET
     await stage.api.cancel(await _the_execution(stage, entry), entry.cancel.reason)
@@ -176,6 +201,9 @@ async def _register(stage: Stage, entry: Entry) -> None:
 
 _ACTIONS: dict[str, Callable[[Stage, Entry], Awaitable[None]]] = {
     "signal": _signal,
+    "pause": _pause,
+    "unpause": _unpause,
+    "retry": _retry,
     "cancel": _cancel,
     "delete": _delete,
     "restart_server": _restart_server,

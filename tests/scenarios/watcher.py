@@ -35,6 +35,12 @@ class Watcher:
         """Whether the server has ended the stream."""
         return self._ended.is_set()
 
+    def resume(self) -> None:
+        """Go on watching an execution that was closed and is taken up again."""
+        if self._task.done():
+            self._ended.clear()
+            self._task = asyncio.create_task(self._run())
+
     async def stop(self) -> None:
         """Watch no more."""
         self._task.cancel()

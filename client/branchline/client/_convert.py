@@ -156,6 +156,7 @@ def _suspension(message: execution_pb2.Suspension) -> types.Suspension:
                 reason=_reason(branch.reason),
                 topic=branch.topic,
                 wake_time=time_of(branch, "wake_time"),
+                pause_reason=branch.pause_reason,
             )
             for branch in message.branches
         ),

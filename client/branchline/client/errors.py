@@ -9,10 +9,13 @@
     │   │   └── InvalidInputs         ... inputs are unknown, missing or wrongly typed
     │   ├── NotFound
     │   │   ├── WorkflowNotFound
-    │   │   └── ExecutionNotFound
+    │   │   ├── ExecutionNotFound
+    │   │   └── BranchNotFound
     │   ├── AlreadyExists             the execution id is in use
     │   ├── ExecutionClosed           too late: the execution has closed
     │   ├── ExecutionLive             too early: the execution has not closed
+    │   ├── BranchEnded               too late: the branch has ended
+    │   ├── NotRetryable              the execution has not failed, or for good
     │   ├── UnsupportedFeature        the server cannot run the definition
     │   ├── SequenceOutOfRange        the event number lies behind the history's end
     │   ├── LeaseLost                 the task is no longer this worker's
@@ -115,6 +118,10 @@ class ExecutionNotFound(NotFound):
     """No execution of that id, or no longer."""
 
 
+class BranchNotFound(NotFound):
+    """The execution has no branch of that id."""
+
+
 class AlreadyExists(RpcError):
     """The execution id is in use by another request (semantics 4.2)."""
 
@@ -125,6 +132,14 @@ class ExecutionClosed(RpcError):
 
 class ExecutionLive(RpcError):
     """The execution is still live, the request comes too early."""
+
+
+class BranchEnded(RpcError):
+    """The branch has ended, the request comes too late."""
+
+
+class NotRetryable(RpcError):
+    """The execution has not failed, or in a way that a retry cannot mend (semantics 4.9)."""
 
 
 class UnsupportedFeature(RpcError):

@@ -166,6 +166,32 @@ class Execution:
         )
         await self._connection.call(self._connection.executions.SignalExecution, request)
 
+    async def pause(self, branch: str = "", *, reason: str = "") -> None:
+        """Pause a branch, or all that are live (semantics 10.5).
+
+        A running activity finishes first. It may be repeated; a new reason replaces the old.
+
+        Raises:
+            BranchNotFound: it has no such branch.
+            BranchEnded: the branch has ended.
+            ExecutionClosed: it has closed.
+
+        """
+        request = pb.PauseExecutionRequest(execution_id=self.id, branch=branch, reason=reason)
+        await self._connection.call(self._connection.executions.PauseExecution, request)
+
+    async def unpause(self, branch: str = "") -> None:
+        """Let a paused branch, or all, go on (semantics 10.5); it may be repeated.
+
+        Raises:
+            BranchNotFound: it has no such branch.
+            BranchEnded: the branch has ended.
+            ExecutionClosed: it has closed.
+
+        """
+        request = pb.UnpauseExecutionRequest(execution_id=self.id, branch=branch)
+        await self._connection.call(self._connection.executions.UnpauseExecution, request)
+
     async def cancel(self, reason: str = "") -> None:
         """End it as cancelled (semantics 4.9); cancelling it again changes nothing.
 
@@ -175,6 +201,16 @@ class Execution:
         """
         request = pb.CancelExecutionRequest(execution_id=self.id, reason=reason)
         await self._connection.call(self._connection.executions.CancelExecution, request)
+
+    async def retry(self) -> None:
+        """Take it up again after it has failed (semantics 4.9); what was done stays done.
+
+        Raises:
+            NotRetryable: it has not failed, or in a way that a retry cannot mend.
+
+        """
+        request = pb.RetryExecutionRequest(execution_id=self.id)
+        await self._connection.call(self._connection.executions.RetryExecution, request)
 
     async def delete(self) -> None:
         """Remove it with its history once it has closed (semantics 4.10).

@@ -22,6 +22,7 @@ class ExecutionStatus(StrEnum):
     """A status that this version of the SDK does not know."""
     RUNNING = "RUNNING"
     SUSPENDED = "SUSPENDED"
+    PAUSED = "PAUSED"
     COMPLETED = "COMPLETED"
     FAILED = "FAILED"
     CANCELED = "CANCELED"
@@ -40,6 +41,7 @@ class BranchStatus(StrEnum):
     RUNNING = "RUNNING"
     WAITING = "WAITING"
     SUSPENDED = "SUSPENDED"
+    PAUSED = "PAUSED"
     COMPLETED = "COMPLETED"
     FAILED = "FAILED"
     CANCELED = "CANCELED"
@@ -55,6 +57,7 @@ class SuspensionReason(StrEnum):
 
     UNKNOWN = "UNKNOWN"
     """A reason that this version of the SDK does not know."""
+    PAUSED = "PAUSED"
     SLEEPING = "SLEEPING"
     WAITING_SIGNAL = "WAITING_SIGNAL"
 
@@ -82,6 +85,8 @@ class DormantBranch:
     """What it waits for, when that is a signal."""
     wake_time: datetime | None = None
     """When it goes on by itself: the end of its sleep, or its wait's time limit."""
+    pause_reason: str = ""
+    """Why it is paused, as the step or the caller said."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +94,7 @@ class Suspension:
     """Why no branch of an execution moves (semantics 4.8)."""
 
     reason: SuspensionReason
-    """The dominant reason: sleeping before waiting for a signal."""
+    """The dominant reason: paused before sleeping before waiting for a signal."""
     topics: tuple[str, ...] = ()
     wake_time: datetime | None = None
     """The earliest time at which a branch goes on by itself."""

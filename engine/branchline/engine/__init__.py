@@ -5,16 +5,22 @@ from branchline.engine.commands import (
     Cancel,
     CompleteTask,
     FailTask,
+    Pause,
+    Retry,
     Signal,
+    Unpause,
     Wake,
 )
 from branchline.engine.decide import decide, refuse_closed, start
 from branchline.engine.errors import (
+    BranchEnded,
     EngineError,
     ExecutionClosed,
     InvalidHistory,
+    NotRetryable,
     Refused,
     TaskGone,
+    UnknownBranch,
 )
 from branchline.engine.evolve import evolve, fold
 from branchline.engine.plan import Plan
@@ -23,6 +29,7 @@ from branchline.engine.state import Branch, Execution, Status
 __all__ = [
     "AnyCommand",
     "Branch",
+    "BranchEnded",
     "Cancel",
     "CompleteTask",
     "EngineError",
@@ -30,11 +37,16 @@ __all__ = [
     "ExecutionClosed",
     "FailTask",
     "InvalidHistory",
+    "NotRetryable",
+    "Pause",
     "Plan",
     "Refused",
+    "Retry",
     "Signal",
     "Status",
     "TaskGone",
+    "UnknownBranch",
+    "Unpause",
     "Wake",
     "decide",
     "evolve",

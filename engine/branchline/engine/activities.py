@@ -14,22 +14,41 @@ from branchline.engine.events import (
 from branchline.engine.expressions import ExpressionError
 from branchline.engine.finishing import complete_step, fail_attempt, fail_step
 from branchline.engine.plan import Scope, StepPlan
-from branchline.engine.state import Attempt, Branch, TaskRef
+from branchline.engine.state import Attempt, Branch, Status, TaskRef, timer_key
 from branchline.engine.transition import Transition
 from branchline.engine.values import WithItem
 
 
 def begin(t: Transition, branch: Branch, plan: StepPlan) -> None:
-    """Schedule the first attempt, or list the items and schedule the first of theirs."""
+    """Schedule the first attempt, or list the items and schedule the first of theirs.
+
+    In a visit that is taken up again the items are known, and those that are done stay done.
+    """
     try:
         scope = t.scope(branch)
         if plan.step.each is not None:
-            t.emit(ItemsListed(branch=branch.id, items=plan.items.list(scope)))
+            if branch.visit.items is None:
+                t.emit(ItemsListed(branch=branch.id, items=plan.items.list(scope)))
             _go_on_with_items(t, branch, plan, scope)
         else:
             _schedule(t, branch, plan, scope)
     except ExpressionError as error:
         fail_step(t, branch, Failure("expression_error", str(error)))
+
+
+def go_on(t: Transition, branch: Branch, plan: StepPlan) -> None:
+    """Schedule again the attempts that were withdrawn when the branch was stopped (4.9)."""
+    waiting = [
+        item
+        for item, attempt in sorted(branch.visit.attempts.items())
+        if attempt.task is None and timer_key(branch.id, item) not in t.state.timers.due
+    ]
+    for item in waiting:
+        attempt_again(t, branch, item)
+        if branch.status is not Status.RUNNING or t.entering:
+            return
+    if not branch.visit.attempts:
+        begin(t, branch, plan)
 
 
 def complete(t: Transition, command: CompleteTask) -> None:
@@ -81,8 +100,11 @@ def _go_on_with_items(t: Transition, branch: Branch, plan: StepPlan, scope: Scop
     items = visit.items or ()
     each = plan.step.each
     limit = (each.max_concurrency if each else None) or len(items)
-    while visit.next_item < len(items) and len(visit.attempts) < limit:
-        _schedule(t, branch, plan, scope, visit.next_item)
+    for item in range(visit.next_item, len(items)):
+        if len(visit.attempts) >= limit:
+            break
+        if item not in visit.outcomes and item not in visit.attempts:
+            _schedule(t, branch, plan, scope, item)
     if not visit.attempts:
         complete_step(t, branch, plan.step.store)
 

@@ -20,9 +20,9 @@ from branchline.engine.transition import Transition
 def follow_edges(t: Transition, branch: Branch) -> None:
     """Take the edges that match after a step has finished (semantics 5.1, 5.2)."""
     try:
-        matches = _matching_edges(t, branch)
+        matches = matching_edges(t, branch)
     except ExpressionError as error:
-        fail(t, branch, Failure("expression_error", str(error)))
+        fail(t, branch, Failure("expression_error", str(error)), at_edges=True)
         return
     if not matches:
         t.emit(BranchCompleted(branch=branch.id))
@@ -32,10 +32,10 @@ def follow_edges(t: Transition, branch: Branch) -> None:
         _fork(t, branch, matches)
 
 
-def fail(t: Transition, branch: Branch, error: Failure) -> None:
+def fail(t: Transition, branch: Branch, error: Failure, *, at_edges: bool = False) -> None:
     """Fail a branch, and with it the execution; all other branches stop (semantics 4.6)."""
     withdraw_tasks(t)
-    t.emit(BranchFailed(branch=branch.id, error=error))
+    t.emit(BranchFailed(branch=branch.id, error=error, at_edges=at_edges))
     stop_all(t)
     t.emit(ExecutionFailed(error=error))
 
@@ -43,8 +43,9 @@ def fail(t: Transition, branch: Branch, error: Failure) -> None:
 def stop_all(t: Transition) -> None:
     """Stop every live branch."""
     withdraw_tasks(t)
+    entering = dict(t.entering)
     for branch in t.state.live_branches():
-        t.emit(BranchCanceled(branch=branch.id))
+        t.emit(BranchCanceled(branch=branch.id, entering=entering.get(branch.id, "")))
 
 
 def withdraw_tasks(t: Transition, branch: Branch | None = None) -> None:
@@ -58,14 +59,15 @@ def withdraw_tasks(t: Transition, branch: Branch | None = None) -> None:
         t.emit(TasksWithdrawn(tasks=tasks))
 
 
-def _matching_edges(t: Transition, branch: Branch) -> list[Edge]:
+def matching_edges(t: Transition, branch: Branch, *, first_only: bool = False) -> list[Edge]:
+    """The edges that match (semantics 5.1). Raises ``ExpressionError``."""
     step = t.plan.step(branch.step)
     scope = t.scope(branch)
     matches = []
     for edge, condition in step.edges:
         if condition is None or condition.holds(scope):
             matches.append(edge)
-            if step.first_match_only:
+            if first_only or step.first_match_only:
                 break
     return matches
 

@@ -46,4 +46,23 @@ class Cancel(Command, frozen=True):
     reason: str = ""
 
 
-AnyCommand = CompleteTask | FailTask | Signal | Wake | Cancel
+class Pause(Command, frozen=True):
+    """Somebody pauses a branch, or all (semantics 10.5)."""
+
+    branch: str = ""
+    """Empty for all live branches."""
+    reason: str = ""
+
+
+class Unpause(Command, frozen=True):
+    """Somebody lets a branch, or all, go on (semantics 10.5)."""
+
+    branch: str = ""
+    """Empty for all live branches."""
+
+
+class Retry(Command, frozen=True):
+    """Somebody takes a failed execution up again (semantics 4.9)."""
+
+
+AnyCommand = CompleteTask | FailTask | Signal | Wake | Cancel | Pause | Unpause | Retry

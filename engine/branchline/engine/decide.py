@@ -7,8 +7,27 @@ the events, or forgets the state.
 
 from __future__ import annotations
 
-from branchline.engine import activities, branches, ending, joins, signals, steps
-from branchline.engine.commands import AnyCommand, Cancel, CompleteTask, FailTask, Signal, Wake
+from branchline.engine import (
+    activities,
+    branches,
+    ending,
+    joins,
+    pausing,
+    retrying,
+    signals,
+    steps,
+)
+from branchline.engine.commands import (
+    AnyCommand,
+    Cancel,
+    CompleteTask,
+    FailTask,
+    Pause,
+    Retry,
+    Signal,
+    Unpause,
+    Wake,
+)
 from branchline.engine.definition import MAIN
 from branchline.engine.errors import ExecutionClosed
 from branchline.engine.events import (
@@ -58,7 +77,7 @@ def decide(
     returns, and is untouched when it raises ``Refused``.
     """
     t = Transition(plan, state, now, chance)
-    if state.end is not None:
+    if state.end is not None and not isinstance(command, Retry):
         refuse_closed(state.status, command)
         return []
     match command:
@@ -70,6 +89,12 @@ def decide(
             signals.receive(t, command)
         case Wake():
             _wake(t)
+        case Pause():
+            pausing.pause(t, command)
+        case Unpause():
+            pausing.unpause(t, command)
+        case Retry():
+            retrying.retry(t)
         case Cancel():
             branches.stop_all(t)
             t.emit(ExecutionCanceled(reason=command.reason))

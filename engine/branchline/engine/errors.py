@@ -3,7 +3,10 @@
 EngineError
 ├── Refused                 the command does not fit the execution as it stands
 │   ├── ExecutionClosed     it has ended
-│   └── TaskGone            the task is not pending any more
+│   ├── TaskGone            the task is not pending any more
+│   ├── NotRetryable        it has not failed, or in a way that a retry cannot mend
+│   ├── UnknownBranch       the execution has no such branch
+│   └── BranchEnded         the branch has ended
 └── InvalidHistory          the events do not follow from each other
 """
 
@@ -24,6 +27,18 @@ class ExecutionClosed(Refused):
 
 class TaskGone(Refused):
     """The task is not pending any more: it has an outcome, or was withdrawn."""
+
+
+class NotRetryable(Refused):
+    """The execution has not failed, or in a way that a retry cannot mend (semantics 4.9)."""
+
+
+class UnknownBranch(Refused):
+    """The execution has no such branch."""
+
+
+class BranchEnded(Refused):
+    """The branch has ended."""
 
 
 class InvalidHistory(EngineError):

@@ -7,6 +7,8 @@ histories live longer than versions.
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 import msgspec
 
 from branchline.engine.values import NULL, Json, Variables
@@ -52,6 +54,18 @@ class ExecutionCanceled(Event, frozen=True, tag="execution_canceled"):
     reason: str = ""
 
 
+class ExecutionRetried(Event, frozen=True, tag="execution_retried"):
+    """A failed execution is taken up again (semantics 4.9)."""
+
+    deadline: int | None = None
+
+
+class BranchResumed(Event, frozen=True, tag="branch_resumed"):
+    """A failed or stopped branch goes on where it was (semantics 4.9)."""
+
+    branch: str
+
+
 class BranchStarted(Event, frozen=True, tag="branch_started"):
     """A branch began with a copy of its parent's variables (semantics 5.3)."""
 
@@ -71,12 +85,16 @@ class BranchFailed(Event, frozen=True, tag="branch_failed"):
 
     branch: str
     error: Failure
+    at_edges: bool = False
+    """Whether its step was done and its edges failed."""
 
 
 class BranchCanceled(Event, frozen=True, tag="branch_canceled"):
     """A branch was stopped (semantics 4.6)."""
 
     branch: str
+    entering: str = ""
+    """The step that it was about to enter."""
 
 
 class StepStarted(Event, frozen=True, tag="step_started"):
@@ -193,6 +211,42 @@ class SleepStarted(Event, frozen=True, tag="sleep_started"):
     until: int
 
 
+class PauseRequested(Event, frozen=True, tag="pause_requested"):
+    """A branch shall be paused at its next step boundary, or for another reason (10.5)."""
+
+    branch: str
+    reason: str = ""
+
+
+class Next(StrEnum):
+    """What a paused branch does when it goes on."""
+
+    STAY = "stay"
+    """It goes on with what it was doing: a wait, a sleep, a delay."""
+    EDGES = "edges"
+    """Its step has ended; it looks at the edges."""
+    ENTER = "enter"
+    """It enters a step that is already chosen."""
+    END = "end"
+    """It completes."""
+
+
+class BranchPaused(Event, frozen=True, tag="branch_paused"):
+    """A branch is held; what is left of its times is frozen (semantics 10.4, 10.5)."""
+
+    branch: str
+    reason: str = ""
+    next: Next = Next.STAY
+    step: str = ""
+    """The step to enter, if that is what comes next."""
+
+
+class BranchUnpaused(Event, frozen=True, tag="branch_unpaused"):
+    """A branch is no longer held, nor shall it be; its times run on."""
+
+    branch: str
+
+
 class JoinReached(Event, frozen=True, tag="join_reached"):
     """A branch waits at its step, a join (semantics 6.1)."""
 
@@ -217,7 +271,12 @@ class JoinPassed(Event, frozen=True, tag="join_passed"):
 
 
 AnyEvent = (
-    ExecutionStarted
+    ExecutionRetried
+    | BranchResumed
+    | PauseRequested
+    | BranchPaused
+    | BranchUnpaused
+    | ExecutionStarted
     | ExecutionCompleted
     | ExecutionFailed
     | ExecutionCanceled

@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from branchline.engine import branches, matching
-from branchline.engine.events import Failure, RetryScheduled, StepCompleted, StepFailed
+from branchline.engine.events import (
+    BranchPaused,
+    Failure,
+    Next,
+    RetryScheduled,
+    StepCompleted,
+    StepFailed,
+)
 from branchline.engine.plan import StepPlan
 from branchline.engine.state import Attempt, Branch
 from branchline.engine.transition import Transition
@@ -12,7 +19,10 @@ from branchline.engine.transition import Transition
 def complete_step(t: Transition, branch: Branch, store: str = "") -> None:
     """End a step with its result; its edges come next."""
     t.emit(StepCompleted(branch=branch.id, store=store))
-    branches.follow_edges(t, branch)
+    if branch.pause is not None:
+        t.emit(BranchPaused(branch=branch.id, reason=branch.pause, next=Next.EDGES))
+    else:
+        branches.follow_edges(t, branch)
 
 
 def fail_attempt(t: Transition, branch: Branch, error: Failure, item: int | None = None) -> None:
@@ -20,6 +30,8 @@ def fail_attempt(t: Transition, branch: Branch, error: Failure, item: int | None
     plan = t.plan.step(branch.step)
     if not _retry(t, branch, plan, error, item):
         fail_step(t, branch, error)
+    elif branch.pause is not None and not branch.has_pending_tasks:
+        t.emit(BranchPaused(branch=branch.id, reason=branch.pause))
 
 
 def fail_step(t: Transition, branch: Branch, error: Failure) -> None:
@@ -31,7 +43,15 @@ def fail_step(t: Transition, branch: Branch, error: Failure) -> None:
         branches.fail(t, branch, error)
         return
     t.emit(StepFailed(branch=branch.id, error=error, caught_by=handler.next, store=handler.store))
-    t.entering.append((branch.id, handler.next))
+    go_to(t, branch, handler.next)
+
+
+def go_to(t: Transition, branch: Branch, step: str) -> None:
+    """Send a branch to a step that is chosen; this lies between two steps (10.5)."""
+    if branch.pause is not None:
+        t.emit(BranchPaused(branch=branch.id, reason=branch.pause, next=Next.ENTER, step=step))
+    else:
+        t.entering.append((branch.id, step))
 
 
 def _retry(t: Transition, branch: Branch, plan: StepPlan, error: Failure, item: int | None) -> bool:

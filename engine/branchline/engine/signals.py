@@ -12,10 +12,10 @@ from branchline.engine.events import (
     WaitTimedOut,
 )
 from branchline.engine.expressions import ExpressionError
-from branchline.engine.finishing import complete_step, fail_attempt, fail_step
+from branchline.engine.finishing import complete_step, fail_attempt, fail_step, go_to
 from branchline.engine.inputs import json_type
 from branchline.engine.plan import StepPlan
-from branchline.engine.state import Attempt, Branch
+from branchline.engine.state import Attempt, Branch, Status
 from branchline.engine.transition import Transition
 from branchline.engine.values import decode
 
@@ -32,7 +32,7 @@ def receive(t: Transition, command: Signal) -> None:
             signal_id=command.signal_id,
         )
     )
-    _deliver(t, command.topic)
+    deliver(t, command.topic)
 
 
 def begin_wait(t: Transition, branch: Branch, plan: StepPlan) -> None:
@@ -46,7 +46,7 @@ def begin_wait(t: Transition, branch: Branch, plan: StepPlan) -> None:
     policy = branch.visit.attempts.get(0, Attempt()).policy
     limit = plan.time_limit(wait.timeout if wait else None, policy) or 0
     t.emit(SignalAwaited(branch=branch.id, topic=topic, until=t.now + limit))
-    _deliver(t, topic)
+    deliver(t, topic)
 
 
 def time_out(t: Transition, branch: Branch) -> None:
@@ -55,7 +55,7 @@ def time_out(t: Transition, branch: Branch) -> None:
     t.emit(WaitTimedOut(branch=branch.id))
     if wait is not None and wait.on_timeout:
         t.emit(StepCompleted(branch=branch.id))
-        t.entering.append((branch.id, wait.on_timeout))
+        go_to(t, branch, wait.on_timeout)
     else:
         fail_attempt(t, branch, Failure("timeout", "no signal came in time"))
 
@@ -74,11 +74,13 @@ def _topic(t: Transition, branch: Branch, plan: StepPlan) -> str:
     raise ExpressionError(message)
 
 
-def _deliver(t: Transition, topic: str) -> None:
-    stored, waiters = t.state.signals.get(topic), t.state.waiters.get(topic)
-    if not stored or not waiters:
+def deliver(t: Transition, topic: str) -> None:
+    """Give stored signals of a topic to the longest waiting branches that are not paused."""
+    stored = t.state.signals.get(topic)
+    waiters = (t.state.branches[waiter] for waiter in t.state.waiters.get(topic, ()))
+    branch = next((waiter for waiter in waiters if waiter.status is not Status.PAUSED), None)
+    if not stored or branch is None:
         return
-    branch = t.state.branches[waiters[0]]
     t.emit(SignalConsumed(branch=branch.id, signal=stored[0].number))
     wait = t.plan.step(branch.step).step.wait_signal
     complete_step(t, branch, wait.store if wait else "")

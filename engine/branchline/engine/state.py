@@ -10,7 +10,7 @@ from enum import StrEnum
 
 import msgspec
 
-from branchline.engine.events import Failure
+from branchline.engine.events import Failure, Next
 from branchline.engine.timers import Timers
 from branchline.engine.values import NULL, Json, Variables
 
@@ -21,6 +21,7 @@ class Status(StrEnum):
     RUNNING = "RUNNING"
     WAITING = "WAITING"
     SUSPENDED = "SUSPENDED"
+    PAUSED = "PAUSED"
     COMPLETED = "COMPLETED"
     FAILED = "FAILED"
     CANCELED = "CANCELED"
@@ -72,6 +73,26 @@ class SignalWait(msgspec.Struct, frozen=True):
     until: int
 
 
+class Held(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a paused branch comes back to."""
+
+    status: Status
+    next: Next = Next.STAY
+    step: str = ""
+    left: dict[str, int] = {}
+    """What is left of its times, microseconds by timer key."""
+
+
+class Stopped(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a failed or stopped branch comes back to when the execution is retried."""
+
+    status: Status
+    at_edges: bool = False
+    entering: str = ""
+    left: dict[str, int] = {}
+    """What is left of its times, microseconds by timer key."""
+
+
 class Branch(msgspec.Struct, omit_defaults=True):
     """One thread of an execution (semantics 5)."""
 
@@ -87,6 +108,19 @@ class Branch(msgspec.Struct, omit_defaults=True):
     forked: bool = False
     """Whether it has started other branches (semantics 6.2)."""
     error: Failure | None = None
+    pause: str | None = None
+    """Why it is paused, or shall be at its next step boundary; None when neither."""
+    held: Held | None = None
+    """Set while it is paused."""
+    stopped: Stopped | None = None
+    """Set once it has failed or was stopped."""
+    waits_since: int = 0
+    """The number of the event with which it began to wait, at a join or for a signal."""
+
+    @property
+    def has_pending_tasks(self) -> bool:
+        """Whether an attempt of its step is with a worker, or waits for one."""
+        return any(attempt.task is not None for attempt in self.visit.attempts.values())
 
     @property
     def label(self) -> str:
@@ -131,6 +165,8 @@ class Execution(msgspec.Struct, omit_defaults=True):
     outputs: Variables = {}
     error: Failure | None = None
     start_time: int = 0
+    time_limit: int | None = None
+    """How long it may live, microseconds."""
     close_time: int | None = None
     sequence: int = 0
     """The number of the last event."""
@@ -149,14 +185,18 @@ class Execution(msgspec.Struct, omit_defaults=True):
     """The branches that wait for a topic, the longest waiting first."""
     joins: dict[str, JoinState] = {}
     timers: Timers = msgspec.field(default_factory=Timers)
+    deadline_left: int | None = None
+    """What is left of the execution's time while all its branches are paused."""
 
     @property
     def status(self) -> Status:
         """What its branches make of it (semantics 4.7)."""
         if self.end is not None:
             return self.end
-        if Status.RUNNING not in self.live and Status.SUSPENDED in self.live:
-            return Status.SUSPENDED
+        if Status.RUNNING not in self.live:
+            for status in (Status.PAUSED, Status.SUSPENDED):
+                if status in self.live:
+                    return status
         return Status.RUNNING
 
     def live_branches(self) -> list[Branch]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from branchline.engine import activities, branches, joins, signals
-from branchline.engine.events import Failure, SleepStarted, StepStarted
+from branchline.engine.events import BranchPaused, Failure, Next, SleepStarted, StepStarted
+from branchline.engine.expressions import ExpressionError
 from branchline.engine.plan import StepPlan
 from branchline.engine.state import Branch
 from branchline.engine.transition import Transition
@@ -20,15 +21,38 @@ def enter(t: Transition, branch: Branch, name: str) -> None:
         branches.fail(t, branch, Failure("endless_loop", message))
         return
     t.emit(StepStarted(branch=branch.id, step=name))
-    plan = t.plan.step(name)
+    begin(t, branch)
+
+
+def begin(t: Transition, branch: Branch) -> None:
+    """Let a branch begin, or begin again, with the step that it is in."""
+    plan = t.plan.step(branch.step)
     if plan.step.activity:
         activities.begin(t, branch, plan)
     elif plan.step.wait_signal is not None:
         signals.begin_wait(t, branch, plan)
     elif plan.step.sleep is not None:
         _sleep(t, branch, plan)
+    elif plan.step.pause is not None:
+        _pause(t, branch, plan)
     else:
         joins.reach(t, branch)
+
+
+def _pause(t: Transition, branch: Branch, plan: StepPlan) -> None:
+    """Choose the way on now, and hold the branch behind the step (semantics 10.4)."""
+    pause = plan.step.pause
+    reason = pause.reason if pause else ""
+    try:
+        matches = branches.matching_edges(t, branch, first_only=True)
+    except ExpressionError as error:
+        branches.fail(t, branch, Failure("expression_error", str(error)))
+        return
+    if matches:
+        step = matches[0].step
+        t.emit(BranchPaused(branch=branch.id, reason=reason, next=Next.ENTER, step=step))
+    else:
+        t.emit(BranchPaused(branch=branch.id, reason=reason, next=Next.END))
 
 
 def _sleep(t: Transition, branch: Branch, plan: StepPlan) -> None:

@@ -119,7 +119,7 @@ def _refuse_unsupported(workflow: Workflow) -> None:
         f'step "{step.name}": {kind}'
         for step in workflow.steps
         for kind in step.kinds
-        if kind in {"pause", "child"}
+        if kind == "child"
     ]
     if workflow.follow_ups:
         parts.append("follow_ups")

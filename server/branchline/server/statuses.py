@@ -7,6 +7,7 @@ from branchline.engine import Status
 _NUMBERS = {
     Status.RUNNING: 1,
     Status.SUSPENDED: 2,
+    Status.PAUSED: 3,
     Status.COMPLETED: 4,
     Status.FAILED: 5,
     Status.CANCELED: 6,

@@ -12,8 +12,12 @@ from branchline.server.dispatch import Dispatcher, TaskKey
 class Reason(Enum):
     """What a dormant branch waits for; the first of these dominates."""
 
+    PAUSED = 1
     SLEEPING = 2
     WAITING_SIGNAL = 3
+
+
+_DORMANT = (Status.SUSPENDED, Status.PAUSED)
 
 
 class Dormant(NamedTuple):
@@ -22,8 +26,9 @@ class Dormant(NamedTuple):
     branch: str
     step: str
     reason: Reason
-    topic: str
-    wake_time: int
+    topic: str = ""
+    wake_time: int | None = None
+    pause_reason: str = ""
 
 
 class Suspension(NamedTuple):
@@ -31,30 +36,32 @@ class Suspension(NamedTuple):
 
     reason: Reason
     topics: list[str]
-    wake_time: int
+    wake_time: int | None
     branches: list[Dormant]
 
 
 def suspension_of(state: Execution) -> Suspension | None:
-    """Why an execution is suspended, None when it is not."""
-    if state.status is not Status.SUSPENDED:
+    """Why an execution is suspended or paused, None when it is neither."""
+    if state.status not in _DORMANT:
         return None
-    dormant = [
-        _dormant(branch) for branch in state.live_branches() if branch.status is Status.SUSPENDED
-    ]
+    dormant = [_dormant(branch) for branch in state.live_branches() if branch.status in _DORMANT]
     return Suspension(
         reason=min((item.reason for item in dormant), key=lambda reason: reason.value),
         topics=sorted({item.topic for item in dormant if item.topic}),
-        wake_time=min(item.wake_time for item in dormant),
+        wake_time=min(
+            (item.wake_time for item in dormant if item.wake_time is not None), default=None
+        ),
         branches=dormant,
     )
 
 
 def _dormant(branch: Branch) -> Dormant:
+    if branch.status is Status.PAUSED:
+        return Dormant(branch.id, branch.step, Reason.PAUSED, pause_reason=branch.pause or "")
     if branch.wait is not None:
         wait = branch.wait
         return Dormant(branch.id, branch.step, Reason.WAITING_SIGNAL, wait.topic, wait.until)
-    return Dormant(branch.id, branch.step, Reason.SLEEPING, "", branch.sleep_until or 0)
+    return Dormant(branch.id, branch.step, Reason.SLEEPING, wake_time=branch.sleep_until)
 
 
 def waiting_tasks(

@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from branchline.engine import events as e
 from branchline.engine import paths
-from branchline.engine.evolve._branches import add_branch, end_branch, set_status
-from branchline.engine.state import Branch, Execution, JoinState, Status
+from branchline.engine.evolve._branches import (
+    add_at_join,
+    add_branch,
+    end_branch,
+    resume_branch,
+    set_status,
+    stop_branch,
+)
+from branchline.engine.state import Branch, Execution, Status, Stopped
 from branchline.engine.values import Json, encode
 
 
@@ -28,25 +35,34 @@ def branch_started(state: Execution, event: e.BranchStarted, _time: int) -> None
 
 def branch_completed(state: Execution, event: e.BranchCompleted, _time: int) -> None:
     """Apply ``BranchCompleted``."""
-    end_branch(state, state.branches[event.branch], Status.COMPLETED)
+    end_branch(state, state.branches[event.branch])
 
 
-def branch_failed(state: Execution, event: e.BranchFailed, _time: int) -> None:
+def branch_failed(state: Execution, event: e.BranchFailed, time: int) -> None:
     """Apply ``BranchFailed``."""
     branch = state.branches[event.branch]
     branch.error = event.error
-    end_branch(state, branch, Status.FAILED)
+    stopped = Stopped(branch.status, at_edges=event.at_edges)
+    stop_branch(state, branch, Status.FAILED, stopped, time)
 
 
-def branch_canceled(state: Execution, event: e.BranchCanceled, _time: int) -> None:
+def branch_canceled(state: Execution, event: e.BranchCanceled, time: int) -> None:
     """Apply ``BranchCanceled``."""
-    end_branch(state, state.branches[event.branch], Status.CANCELED)
+    branch = state.branches[event.branch]
+    stopped = Stopped(branch.status, entering=event.entering)
+    stop_branch(state, branch, Status.CANCELED, stopped, time)
+
+
+def branch_resumed(state: Execution, event: e.BranchResumed, time: int) -> None:
+    """Apply ``BranchResumed``."""
+    resume_branch(state, state.branches[event.branch], time)
 
 
 def join_reached(state: Execution, event: e.JoinReached, _time: int) -> None:
     """Apply ``JoinReached``."""
     branch = state.branches[event.branch]
-    state.joins.setdefault(branch.step, JoinState()).waiting.append(branch.id)
+    branch.waits_since = state.sequence + 1
+    add_at_join(state, branch)
     set_status(state, branch, Status.WAITING)
 
 

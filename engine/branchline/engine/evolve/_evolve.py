@@ -7,8 +7,15 @@ from typing import Any
 
 from branchline.engine import events as e
 from branchline.engine.errors import InvalidHistory
-from branchline.engine.evolve import _attempts, _branch_events, _executions, _steps, _waits
-from branchline.engine.state import Execution
+from branchline.engine.evolve import (
+    _attempts,
+    _branch_events,
+    _executions,
+    _pauses,
+    _steps,
+    _waits,
+)
+from branchline.engine.state import DEADLINE, Execution
 
 
 def evolve(state: Execution, event: e.Event, time: int) -> None:
@@ -21,6 +28,8 @@ def evolve(state: Execution, event: e.Event, time: int) -> None:
     except (KeyError, IndexError, ValueError) as error:
         message = f"event {state.sequence + 1} of {state.id} does not fit: {event!r}"
         raise InvalidHistory(message) from error
+    if state.deadline_left is not None or DEADLINE in state.timers.due:
+        _pauses.keep_deadline(state, time)
     state.sequence += 1
 
 
@@ -43,6 +52,8 @@ _HANDLERS: dict[type[e.Event], _Handler] = {
     e.ExecutionCompleted: _executions.execution_completed,
     e.ExecutionFailed: _executions.execution_failed,
     e.ExecutionCanceled: _executions.execution_canceled,
+    e.ExecutionRetried: _executions.execution_retried,
+    e.BranchResumed: _branch_events.branch_resumed,
     e.BranchStarted: _branch_events.branch_started,
     e.BranchCompleted: _branch_events.branch_completed,
     e.BranchFailed: _branch_events.branch_failed,
@@ -61,6 +72,9 @@ _HANDLERS: dict[type[e.Event], _Handler] = {
     e.SignalConsumed: _waits.signal_consumed,
     e.WaitTimedOut: _waits.wait_timed_out,
     e.SleepStarted: _waits.sleep_started,
+    e.PauseRequested: _pauses.pause_requested,
+    e.BranchPaused: _pauses.branch_paused,
+    e.BranchUnpaused: _pauses.branch_unpaused,
     e.JoinReached: _branch_events.join_reached,
     e.JoinPassed: _branch_events.join_passed,
 }

@@ -14,6 +14,7 @@ def execution_started(state: Execution, event: e.ExecutionStarted, time: int) ->
     state.inputs, state.start_time = event.inputs, time
     add_branch(state, Branch(id=MAIN, name=MAIN, variables=dict(event.state)))
     if event.deadline is not None:
+        state.time_limit = event.deadline - time
         state.timers.start(DEADLINE, event.deadline)
 
 
@@ -32,6 +33,13 @@ def execution_failed(state: Execution, event: e.ExecutionFailed, time: int) -> N
 def execution_canceled(state: Execution, _event: e.ExecutionCanceled, time: int) -> None:
     """Apply ``ExecutionCanceled``."""
     _close(state, Status.CANCELED, time)
+
+
+def execution_retried(state: Execution, event: e.ExecutionRetried, _time: int) -> None:
+    """Apply ``ExecutionRetried``."""
+    state.end = state.error = state.close_time = None
+    if event.deadline is not None:
+        state.timers.start(DEADLINE, event.deadline)
 
 
 def _close(state: Execution, status: Status, time: int) -> None:

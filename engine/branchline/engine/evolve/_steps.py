@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from branchline.engine import events as e
 from branchline.engine.evolve._branches import leave_visit, set_status
-from branchline.engine.state import Execution, Status, Visit
+from branchline.engine.state import Execution, Status, Visit, timer_key
 from branchline.engine.values import Json, encode, list_of
 
 
@@ -39,9 +39,16 @@ def _result(visit: Visit) -> Json:
 def step_failed(state: Execution, event: e.StepFailed, _time: int) -> None:
     """Apply ``StepFailed``."""
     branch = state.branches[event.branch]
-    if event.store:
-        branch.variables[event.store] = _error_document(event.error)
-    leave_visit(state, branch)
+    if event.caught_by:
+        if event.store:
+            branch.variables[event.store] = _error_document(event.error)
+        leave_visit(state, branch)
+    else:
+        # Kept for a retry: what is done stays done, the rest begins anew (4.9).
+        for item in branch.visit.attempts:
+            state.timers.stop(timer_key(branch.id, item))
+        branch.visit.attempts = {}
+        branch.visit.next_item = 0
     if branch.status is not Status.RUNNING:
         set_status(state, branch, Status.RUNNING)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from branchline.engine import events as e
-from branchline.engine.evolve._branches import set_status, stop_waiting
+from branchline.engine.evolve._branches import add_waiter, set_status, stop_waiting
 from branchline.engine.state import Execution, SignalWait, Status, StoredSignal, timer_key
 
 
@@ -19,7 +19,8 @@ def signal_awaited(state: Execution, event: e.SignalAwaited, _time: int) -> None
     """Apply ``SignalAwaited``."""
     branch = state.branches[event.branch]
     branch.wait = SignalWait(event.topic, event.until)
-    state.waiters.setdefault(event.topic, []).append(branch.id)
+    branch.waits_since = state.sequence + 1
+    add_waiter(state, branch)
     state.timers.start(timer_key(branch.id), event.until)
     set_status(state, branch, Status.SUSPENDED)
 

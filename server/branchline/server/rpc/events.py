@@ -67,7 +67,8 @@ def _branch_started(event: e.BranchStarted) -> pb.BranchStarted:
 
 
 def _branch_failed(event: e.BranchFailed) -> pb.BranchFailed:
-    return pb.BranchFailed(branch=event.branch, error=failure_message(event.error))
+    error = failure_message(event.error)
+    return pb.BranchFailed(branch=event.branch, error=error, at_edges=event.at_edges)
 
 
 def _step_failed(event: e.StepFailed) -> pb.StepFailed:
@@ -129,6 +130,11 @@ def _signal_awaited(event: e.SignalAwaited) -> pb.SignalAwaited:
     return pb.SignalAwaited(branch=event.branch, topic=event.topic, until=timestamp(event.until))
 
 
+def _branch_paused(event: e.BranchPaused) -> pb.BranchPaused:
+    move = pb.NextMove.Value(f"NEXT_MOVE_{event.next.name}")
+    return pb.BranchPaused(branch=event.branch, reason=event.reason, next=move, step=event.step)
+
+
 def _join_passed(event: e.JoinPassed) -> pb.JoinPassed:
     merges = [
         pb.Merge(branch=merge.branch, variable=merge.variable, destination=merge.destination)
@@ -162,7 +168,10 @@ _WRITERS: dict[type[e.Event], tuple[str, _Writer]] = {
         lambda event: pb.BranchCompleted(branch=event.branch),
     ),
     e.BranchFailed: ("branch_failed", _branch_failed),
-    e.BranchCanceled: ("branch_canceled", lambda event: pb.BranchCanceled(branch=event.branch)),
+    e.BranchCanceled: (
+        "branch_canceled",
+        lambda event: pb.BranchCanceled(branch=event.branch, entering=event.entering),
+    ),
     e.StepStarted: (
         "step_started",
         lambda event: pb.StepStarted(branch=event.branch, step=event.step),
@@ -192,6 +201,17 @@ _WRITERS: dict[type[e.Event], tuple[str, _Writer]] = {
         "sleep_started",
         lambda event: pb.SleepStarted(branch=event.branch, until=timestamp(event.until)),
     ),
+    e.ExecutionRetried: (
+        "execution_retried",
+        lambda event: pb.ExecutionRetried(deadline=timestamp(event.deadline)),
+    ),
+    e.BranchResumed: ("branch_resumed", lambda event: pb.BranchResumed(branch=event.branch)),
+    e.PauseRequested: (
+        "pause_requested",
+        lambda event: pb.PauseRequested(branch=event.branch, reason=event.reason),
+    ),
+    e.BranchPaused: ("branch_paused", _branch_paused),
+    e.BranchUnpaused: ("branch_unpaused", lambda event: pb.BranchUnpaused(branch=event.branch)),
     e.JoinReached: ("join_reached", lambda event: pb.JoinReached(branch=event.branch)),
     e.JoinPassed: ("join_passed", _join_passed),
 }

@@ -91,6 +91,7 @@ def _suspension_message(suspension: Suspension | None) -> pb.Suspension | None:
                 reason=_reason(item.reason),
                 topic=item.topic,
                 wake_time=timestamp(item.wake_time),
+                pause_reason=item.pause_reason,
             )
             for item in suspension.branches
         ],

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from functools import partial
 
-from branchline.engine import Cancel, Signal
+from branchline.engine import Cancel, Pause, Retry, Signal, Unpause
 from branchline.server.dispatch import Dispatcher
 from branchline.server.errors import ServiceError, invalid_field
 from branchline.server.executions import Executions as ExecutionOperations
@@ -103,12 +103,35 @@ class Executions(ExecutionServiceServicer):
         return pb.SignalExecutionResponse()
 
     @unary
+    async def PauseExecution(
+        self, request: pb.PauseExecutionRequest, context: Context
+    ) -> pb.PauseExecutionResponse:
+        pause = Pause(branch=request.branch, reason=short("reason", request.reason, 1_000))
+        await self._executions.command(required(_ID, request.execution_id), pause)
+        return pb.PauseExecutionResponse()
+
+    @unary
+    async def UnpauseExecution(
+        self, request: pb.UnpauseExecutionRequest, context: Context
+    ) -> pb.UnpauseExecutionResponse:
+        unpause = Unpause(branch=request.branch)
+        await self._executions.command(required(_ID, request.execution_id), unpause)
+        return pb.UnpauseExecutionResponse()
+
+    @unary
     async def CancelExecution(
         self, request: pb.CancelExecutionRequest, context: Context
     ) -> pb.CancelExecutionResponse:
         cancel = Cancel(reason=short("reason", request.reason, 1_000))
         await self._executions.command(required(_ID, request.execution_id), cancel)
         return pb.CancelExecutionResponse()
+
+    @unary
+    async def RetryExecution(
+        self, request: pb.RetryExecutionRequest, context: Context
+    ) -> pb.RetryExecutionResponse:
+        await self._executions.command(required(_ID, request.execution_id), Retry())
+        return pb.RetryExecutionResponse()
 
     @unary
     async def DeleteExecution(

@@ -8,9 +8,13 @@ from typing import Any
 
 from branchline.engine import (
     AnyCommand,
+    BranchEnded,
     ExecutionClosed,
+    NotRetryable,
     Refused,
+    Retry,
     TaskGone,
+    UnknownBranch,
     decide,
     refuse_closed,
     start,
@@ -34,6 +38,13 @@ from branchline.server.runtime.requests import (
 )
 from branchline.server.runtime.turn import Turn
 from branchline.server.statuses import is_closed, status_of
+
+_REASONS: dict[type[Refused], Reason] = {
+    BranchEnded: Reason.BRANCH_ENDED,
+    ExecutionClosed: Reason.EXECUTION_CLOSED,
+    NotRetryable: Reason.NOT_RETRYABLE,
+    UnknownBranch: Reason.BRANCH_NOT_FOUND,
+}
 
 
 class Decisions:
@@ -129,16 +140,20 @@ class Decisions:
 
     def _command(self, turn: Turn, request: Command, loaded: Loaded) -> None:
         live = self._lives.by_id(request.execution_id)
+        closed = loaded.closed.get(request.execution_id)
         try:
             if live is not None:
                 self._decide(turn, live, request.command)
+            elif closed is not None and isinstance(request.command, Retry):
+                self._decide(turn, closed, request.command)
+                self._lives.add(closed)
             else:
                 row = loaded.rows.get(request.execution_id)
                 if row is None:
                     raise execution_not_found(request.execution_id)
                 refuse_closed(status_of(row.status), request.command)
-        except ExecutionClosed as error:
-            request.reply.fail(ServiceError(Reason.EXECUTION_CLOSED, str(error)))
+        except Refused as error:
+            request.reply.fail(ServiceError(_REASONS[type(error)], str(error)))
         except ServiceError as error:
             request.reply.fail(error)
         else:

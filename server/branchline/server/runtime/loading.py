@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any, TypeGuard
 
+from branchline.engine import Retry
 from branchline.server.catalog import Catalog
 from branchline.server.histories import rebuild
 from branchline.server.runtime.live import Live, LiveExecutions
 from branchline.server.runtime.requests import (
     AnyRequest,
+    Command,
     FailLeasedTask,
     ReportOutcome,
     Start,
@@ -46,7 +49,7 @@ class Loader:
         if not rows:
             return loaded
         loaded.rows.update((row.id, row) for row in rows)
-        viewed = {request.execution_id for request in requests if isinstance(request, View)}
+        viewed = {request.execution_id for request in requests if _needs_closed(request)}
         wanted = [row for row in rows if not is_closed(row.status) or row.id in viewed]
         for live in await self._rebuild(wanted):
             if live.state.end is None:
@@ -101,6 +104,13 @@ class Loader:
                 live.snapshot_bytes = len(snapshots[row.key].state)
             lives.append(live)
         return lives
+
+
+def _needs_closed(request: AnyRequest) -> TypeGuard[View[Any] | Command]:
+    """Whether a request needs an execution's state even when it has closed."""
+    return isinstance(request, View) or (
+        isinstance(request, Command) and isinstance(request.command, Retry)
+    )
 
 
 def _execution_key(request: ReportOutcome | FailLeasedTask) -> int:

@@ -72,6 +72,14 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """ABORTED: another stream came with the same worker id; this one is over."""
     ERROR_REASON_INTERNAL: _ErrorReason.ValueType  # 19
     """INTERNAL: a fault of the server; its log tells more."""
+    ERROR_REASON_BRANCH_NOT_FOUND: _ErrorReason.ValueType  # 20
+    """NOT_FOUND: the execution has no branch of that id."""
+    ERROR_REASON_BRANCH_ENDED: _ErrorReason.ValueType  # 21
+    """FAILED_PRECONDITION: the branch has ended."""
+    ERROR_REASON_NOT_RETRYABLE: _ErrorReason.ValueType  # 22
+    """FAILED_PRECONDITION: the execution has not failed, or in a way that a retry
+    cannot mend.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """The reasons of errors. An error's `google.rpc.ErrorInfo` has the domain
@@ -131,4 +139,12 @@ ERROR_REASON_WORKER_REPLACED: ErrorReason.ValueType  # 18
 """ABORTED: another stream came with the same worker id; this one is over."""
 ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 19
 """INTERNAL: a fault of the server; its log tells more."""
+ERROR_REASON_BRANCH_NOT_FOUND: ErrorReason.ValueType  # 20
+"""NOT_FOUND: the execution has no branch of that id."""
+ERROR_REASON_BRANCH_ENDED: ErrorReason.ValueType  # 21
+"""FAILED_PRECONDITION: the branch has ended."""
+ERROR_REASON_NOT_RETRYABLE: ErrorReason.ValueType  # 22
+"""FAILED_PRECONDITION: the execution has not failed, or in a way that a retry
+cannot mend.
+"""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

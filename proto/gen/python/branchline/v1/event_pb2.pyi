@@ -10,6 +10,7 @@ from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -20,6 +21,38 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _NextMove:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _NextMoveEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_NextMove.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    NEXT_MOVE_UNSPECIFIED: _NextMove.ValueType  # 0
+    """Not a move."""
+    NEXT_MOVE_STAY: _NextMove.ValueType  # 1
+    """It goes on with its wait, its sleep or the delay before its next attempt."""
+    NEXT_MOVE_EDGES: _NextMove.ValueType  # 2
+    """It looks at the edges of its step."""
+    NEXT_MOVE_ENTER: _NextMove.ValueType  # 3
+    """It enters a step that is already chosen."""
+    NEXT_MOVE_END: _NextMove.ValueType  # 4
+    """It completes."""
+
+class NextMove(_NextMove, metaclass=_NextMoveEnumTypeWrapper):
+    """What a paused branch does when it goes on."""
+
+NEXT_MOVE_UNSPECIFIED: NextMove.ValueType  # 0
+"""Not a move."""
+NEXT_MOVE_STAY: NextMove.ValueType  # 1
+"""It goes on with its wait, its sleep or the delay before its next attempt."""
+NEXT_MOVE_EDGES: NextMove.ValueType  # 2
+"""It looks at the edges of its step."""
+NEXT_MOVE_ENTER: NextMove.ValueType  # 3
+"""It enters a step that is already chosen."""
+NEXT_MOVE_END: NextMove.ValueType  # 4
+"""It completes."""
+Global___NextMove: _TypeAlias = NextMove  # noqa: Y015
 
 @_typing.final
 class Event(_message.Message):
@@ -53,6 +86,11 @@ class Event(_message.Message):
     SLEEP_STARTED_FIELD_NUMBER: _builtins.int
     JOIN_REACHED_FIELD_NUMBER: _builtins.int
     JOIN_PASSED_FIELD_NUMBER: _builtins.int
+    PAUSE_REQUESTED_FIELD_NUMBER: _builtins.int
+    BRANCH_PAUSED_FIELD_NUMBER: _builtins.int
+    BRANCH_UNPAUSED_FIELD_NUMBER: _builtins.int
+    EXECUTION_RETRIED_FIELD_NUMBER: _builtins.int
+    BRANCH_RESUMED_FIELD_NUMBER: _builtins.int
     sequence: _builtins.int
     """The number in the history: 1, 2, 3... without gaps."""
     @_builtins.property
@@ -155,6 +193,26 @@ class Event(_message.Message):
     def join_passed(self) -> Global___JoinPassed:
         """A join let a branch go on."""
 
+    @_builtins.property
+    def pause_requested(self) -> Global___PauseRequested:
+        """A branch shall be paused, or is paused for another reason."""
+
+    @_builtins.property
+    def branch_paused(self) -> Global___BranchPaused:
+        """A branch is held."""
+
+    @_builtins.property
+    def branch_unpaused(self) -> Global___BranchUnpaused:
+        """A branch is no longer held, nor shall it be."""
+
+    @_builtins.property
+    def execution_retried(self) -> Global___ExecutionRetried:
+        """The failed execution is taken up again."""
+
+    @_builtins.property
+    def branch_resumed(self) -> Global___BranchResumed:
+        """A failed or stopped branch goes on where it was."""
+
     def __init__(
         self,
         *,
@@ -184,12 +242,17 @@ class Event(_message.Message):
         sleep_started: Global___SleepStarted | None = ...,
         join_reached: Global___JoinReached | None = ...,
         join_passed: Global___JoinPassed | None = ...,
+        pause_requested: Global___PauseRequested | None = ...,
+        branch_paused: Global___BranchPaused | None = ...,
+        branch_unpaused: Global___BranchUnpaused | None = ...,
+        execution_retried: Global___ExecutionRetried | None = ...,
+        branch_resumed: Global___BranchResumed | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["branch_canceled", b"branch_canceled", "branch_completed", b"branch_completed", "branch_failed", b"branch_failed", "branch_started", b"branch_started", "event", b"event", "execution_canceled", b"execution_canceled", "execution_completed", b"execution_completed", "execution_failed", b"execution_failed", "execution_started", b"execution_started", "items_listed", b"items_listed", "join_passed", b"join_passed", "join_reached", b"join_reached", "retry_scheduled", b"retry_scheduled", "signal_awaited", b"signal_awaited", "signal_consumed", b"signal_consumed", "signal_received", b"signal_received", "sleep_started", b"sleep_started", "step_completed", b"step_completed", "step_failed", b"step_failed", "step_started", b"step_started", "task_completed", b"task_completed", "task_failed", b"task_failed", "task_scheduled", b"task_scheduled", "tasks_withdrawn", b"tasks_withdrawn", "time", b"time", "wait_timed_out", b"wait_timed_out"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["branch_canceled", b"branch_canceled", "branch_completed", b"branch_completed", "branch_failed", b"branch_failed", "branch_paused", b"branch_paused", "branch_resumed", b"branch_resumed", "branch_started", b"branch_started", "branch_unpaused", b"branch_unpaused", "event", b"event", "execution_canceled", b"execution_canceled", "execution_completed", b"execution_completed", "execution_failed", b"execution_failed", "execution_retried", b"execution_retried", "execution_started", b"execution_started", "items_listed", b"items_listed", "join_passed", b"join_passed", "join_reached", b"join_reached", "pause_requested", b"pause_requested", "retry_scheduled", b"retry_scheduled", "signal_awaited", b"signal_awaited", "signal_consumed", b"signal_consumed", "signal_received", b"signal_received", "sleep_started", b"sleep_started", "step_completed", b"step_completed", "step_failed", b"step_failed", "step_started", b"step_started", "task_completed", b"task_completed", "task_failed", b"task_failed", "task_scheduled", b"task_scheduled", "tasks_withdrawn", b"tasks_withdrawn", "time", b"time", "wait_timed_out", b"wait_timed_out"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["branch_canceled", b"branch_canceled", "branch_completed", b"branch_completed", "branch_failed", b"branch_failed", "branch_started", b"branch_started", "event", b"event", "execution_canceled", b"execution_canceled", "execution_completed", b"execution_completed", "execution_failed", b"execution_failed", "execution_started", b"execution_started", "items_listed", b"items_listed", "join_passed", b"join_passed", "join_reached", b"join_reached", "retry_scheduled", b"retry_scheduled", "sequence", b"sequence", "signal_awaited", b"signal_awaited", "signal_consumed", b"signal_consumed", "signal_received", b"signal_received", "sleep_started", b"sleep_started", "step_completed", b"step_completed", "step_failed", b"step_failed", "step_started", b"step_started", "task_completed", b"task_completed", "task_failed", b"task_failed", "task_scheduled", b"task_scheduled", "tasks_withdrawn", b"tasks_withdrawn", "time", b"time", "wait_timed_out", b"wait_timed_out"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["branch_canceled", b"branch_canceled", "branch_completed", b"branch_completed", "branch_failed", b"branch_failed", "branch_paused", b"branch_paused", "branch_resumed", b"branch_resumed", "branch_started", b"branch_started", "branch_unpaused", b"branch_unpaused", "event", b"event", "execution_canceled", b"execution_canceled", "execution_completed", b"execution_completed", "execution_failed", b"execution_failed", "execution_retried", b"execution_retried", "execution_started", b"execution_started", "items_listed", b"items_listed", "join_passed", b"join_passed", "join_reached", b"join_reached", "pause_requested", b"pause_requested", "retry_scheduled", b"retry_scheduled", "sequence", b"sequence", "signal_awaited", b"signal_awaited", "signal_consumed", b"signal_consumed", "signal_received", b"signal_received", "sleep_started", b"sleep_started", "step_completed", b"step_completed", "step_failed", b"step_failed", "step_started", b"step_started", "task_completed", b"task_completed", "task_failed", b"task_failed", "task_scheduled", b"task_scheduled", "tasks_withdrawn", b"tasks_withdrawn", "time", b"time", "wait_timed_out", b"wait_timed_out"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["execution_started", "execution_completed", "execution_failed", "execution_canceled", "branch_started", "branch_completed", "branch_failed", "branch_canceled", "step_started", "step_completed", "step_failed", "items_listed", "task_scheduled", "task_completed", "task_failed", "tasks_withdrawn", "retry_scheduled", "signal_received", "signal_awaited", "signal_consumed", "wait_timed_out", "sleep_started", "join_reached", "join_passed"]  # noqa: Y015
+    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["execution_started", "execution_completed", "execution_failed", "execution_canceled", "branch_started", "branch_completed", "branch_failed", "branch_canceled", "step_started", "step_completed", "step_failed", "items_listed", "task_scheduled", "task_completed", "task_failed", "tasks_withdrawn", "retry_scheduled", "signal_received", "signal_awaited", "signal_consumed", "wait_timed_out", "sleep_started", "join_reached", "join_passed", "pause_requested", "branch_paused", "branch_unpaused", "execution_retried", "branch_resumed"]  # noqa: Y015
     _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
 
@@ -304,6 +367,52 @@ class ExecutionCanceled(_message.Message):
 Global___ExecutionCanceled: _TypeAlias = ExecutionCanceled  # noqa: Y015
 
 @_typing.final
+class ExecutionRetried(_message.Message):
+    """The failed execution is taken up again."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DEADLINE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def deadline(self) -> _timestamp_pb2.Timestamp:
+        """When it fails with `timeout` if it is still live."""
+
+    def __init__(
+        self,
+        *,
+        deadline: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["deadline", b"deadline"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["deadline", b"deadline"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExecutionRetried: _TypeAlias = ExecutionRetried  # noqa: Y015
+
+@_typing.final
+class BranchResumed(_message.Message):
+    """A failed or stopped branch goes on where it was."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BRANCH_FIELD_NUMBER: _builtins.int
+    branch: _builtins.str
+    """The branch's id."""
+    def __init__(
+        self,
+        *,
+        branch: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["branch", b"branch"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BranchResumed: _TypeAlias = BranchResumed  # noqa: Y015
+
+@_typing.final
 class BranchStarted(_message.Message):
     """A branch began, with a copy of its parent's variables."""
 
@@ -363,8 +472,11 @@ class BranchFailed(_message.Message):
 
     BRANCH_FIELD_NUMBER: _builtins.int
     ERROR_FIELD_NUMBER: _builtins.int
+    AT_EDGES_FIELD_NUMBER: _builtins.int
     branch: _builtins.str
     """The branch's id."""
+    at_edges: _builtins.bool
+    """Whether its step was done and its edges failed."""
     @_builtins.property
     def error(self) -> _execution_pb2.Failure:
         """Why."""
@@ -374,10 +486,11 @@ class BranchFailed(_message.Message):
         *,
         branch: _builtins.str = ...,
         error: _execution_pb2.Failure | None = ...,
+        at_edges: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["error", b"error"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["branch", b"branch", "error", b"error"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_edges", b"at_edges", "branch", b"branch", "error", b"error"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -390,16 +503,20 @@ class BranchCanceled(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     BRANCH_FIELD_NUMBER: _builtins.int
+    ENTERING_FIELD_NUMBER: _builtins.int
     branch: _builtins.str
     """The branch's id."""
+    entering: _builtins.str
+    """The step that it was about to enter; empty when it was in one."""
     def __init__(
         self,
         *,
         branch: _builtins.str = ...,
+        entering: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["branch", b"branch"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["branch", b"branch", "entering", b"entering"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -908,6 +1025,90 @@ class JoinPassed(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___JoinPassed: _TypeAlias = JoinPassed  # noqa: Y015
+
+@_typing.final
+class PauseRequested(_message.Message):
+    """A branch shall be paused at its next step boundary, or is paused for another
+    reason.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BRANCH_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    branch: _builtins.str
+    """The branch's id."""
+    reason: _builtins.str
+    """Why."""
+    def __init__(
+        self,
+        *,
+        branch: _builtins.str = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["branch", b"branch", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PauseRequested: _TypeAlias = PauseRequested  # noqa: Y015
+
+@_typing.final
+class BranchPaused(_message.Message):
+    """A branch is held; what is left of its times is frozen."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BRANCH_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    NEXT_FIELD_NUMBER: _builtins.int
+    STEP_FIELD_NUMBER: _builtins.int
+    branch: _builtins.str
+    """The branch's id."""
+    reason: _builtins.str
+    """Why."""
+    next: Global___NextMove.ValueType
+    """What it does when it goes on."""
+    step: _builtins.str
+    """The step to enter, if that is what it does."""
+    def __init__(
+        self,
+        *,
+        branch: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        next: Global___NextMove.ValueType = ...,
+        step: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["branch", b"branch", "next", b"next", "reason", b"reason", "step", b"step"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BranchPaused: _TypeAlias = BranchPaused  # noqa: Y015
+
+@_typing.final
+class BranchUnpaused(_message.Message):
+    """A branch is no longer held, nor shall it be; its times run on."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BRANCH_FIELD_NUMBER: _builtins.int
+    branch: _builtins.str
+    """The branch's id."""
+    def __init__(
+        self,
+        *,
+        branch: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["branch", b"branch"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BranchUnpaused: _TypeAlias = BranchUnpaused  # noqa: Y015
 
 @_typing.final
 class Merge(_message.Message):

@@ -32,6 +32,8 @@ class _ExecutionStatusEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Execu
     """At least one branch runs."""
     EXECUTION_STATUS_SUSPENDED: _ExecutionStatus.ValueType  # 2
     """No branch runs; at least one waits for a signal or a time."""
+    EXECUTION_STATUS_PAUSED: _ExecutionStatus.ValueType  # 3
+    """No branch runs; at least one is paused."""
     EXECUTION_STATUS_COMPLETED: _ExecutionStatus.ValueType  # 4
     """Closed: all branches completed and the outputs were read."""
     EXECUTION_STATUS_FAILED: _ExecutionStatus.ValueType  # 5
@@ -48,6 +50,8 @@ EXECUTION_STATUS_RUNNING: ExecutionStatus.ValueType  # 1
 """At least one branch runs."""
 EXECUTION_STATUS_SUSPENDED: ExecutionStatus.ValueType  # 2
 """No branch runs; at least one waits for a signal or a time."""
+EXECUTION_STATUS_PAUSED: ExecutionStatus.ValueType  # 3
+"""No branch runs; at least one is paused."""
 EXECUTION_STATUS_COMPLETED: ExecutionStatus.ValueType  # 4
 """Closed: all branches completed and the outputs were read."""
 EXECUTION_STATUS_FAILED: ExecutionStatus.ValueType  # 5
@@ -94,6 +98,8 @@ class _BranchStatusEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_BranchSt
     """At a join."""
     BRANCH_STATUS_SUSPENDED: _BranchStatus.ValueType  # 3
     """Waits for a signal or a time."""
+    BRANCH_STATUS_PAUSED: _BranchStatus.ValueType  # 4
+    """Held, by a pause step or from outside."""
     BRANCH_STATUS_COMPLETED: _BranchStatus.ValueType  # 5
     """Ended."""
     BRANCH_STATUS_FAILED: _BranchStatus.ValueType  # 6
@@ -112,6 +118,8 @@ BRANCH_STATUS_WAITING: BranchStatus.ValueType  # 2
 """At a join."""
 BRANCH_STATUS_SUSPENDED: BranchStatus.ValueType  # 3
 """Waits for a signal or a time."""
+BRANCH_STATUS_PAUSED: BranchStatus.ValueType  # 4
+"""Held, by a pause step or from outside."""
 BRANCH_STATUS_COMPLETED: BranchStatus.ValueType  # 5
 """Ended."""
 BRANCH_STATUS_FAILED: BranchStatus.ValueType  # 6
@@ -128,6 +136,8 @@ class _SuspensionReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Susp
     DESCRIPTOR: _descriptor.EnumDescriptor
     SUSPENSION_REASON_UNSPECIFIED: _SuspensionReason.ValueType  # 0
     """Not a reason."""
+    SUSPENSION_REASON_PAUSED: _SuspensionReason.ValueType  # 1
+    """Somebody to unpause it."""
     SUSPENSION_REASON_SLEEPING: _SuspensionReason.ValueType  # 2
     """The end of a sleep."""
     SUSPENSION_REASON_WAITING_SIGNAL: _SuspensionReason.ValueType  # 3
@@ -138,6 +148,8 @@ class SuspensionReason(_SuspensionReason, metaclass=_SuspensionReasonEnumTypeWra
 
 SUSPENSION_REASON_UNSPECIFIED: SuspensionReason.ValueType  # 0
 """Not a reason."""
+SUSPENSION_REASON_PAUSED: SuspensionReason.ValueType  # 1
+"""Somebody to unpause it."""
 SUSPENSION_REASON_SLEEPING: SuspensionReason.ValueType  # 2
 """The end of a sleep."""
 SUSPENSION_REASON_WAITING_SIGNAL: SuspensionReason.ValueType  # 3
@@ -197,7 +209,7 @@ class Execution(_message.Message):
 
     @_builtins.property
     def suspension(self) -> Global___Suspension:
-        """Why nothing moves. Only in the full view of a suspended execution."""
+        """Why nothing moves. Only in the full view of a suspended or paused execution."""
 
     @_builtins.property
     def waiting_tasks(self) -> _containers.RepeatedCompositeFieldContainer[Global___WaitingTask]:
@@ -289,7 +301,7 @@ class Suspension(_message.Message):
     WAKE_TIME_FIELD_NUMBER: _builtins.int
     BRANCHES_FIELD_NUMBER: _builtins.int
     reason: Global___SuspensionReason.ValueType
-    """The dominant reason: sleeping before waiting for a signal."""
+    """The dominant reason: paused before sleeping before waiting for a signal."""
     @_builtins.property
     def topics(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The topics that branches wait for, each once."""
@@ -329,17 +341,22 @@ class DormantBranch(_message.Message):
     REASON_FIELD_NUMBER: _builtins.int
     TOPIC_FIELD_NUMBER: _builtins.int
     WAKE_TIME_FIELD_NUMBER: _builtins.int
+    PAUSE_REASON_FIELD_NUMBER: _builtins.int
     branch: _builtins.str
     """The branch's id."""
     step: _builtins.str
-    """The step that it is in."""
+    """The step that it is in, or, for a paused branch, stands behind."""
     reason: Global___SuspensionReason.ValueType
     """What it waits for."""
     topic: _builtins.str
     """The topic, when it waits for a signal."""
+    pause_reason: _builtins.str
+    """Why it is paused, as the step or the caller said."""
     @_builtins.property
     def wake_time(self) -> _timestamp_pb2.Timestamp:
-        """When it goes on by itself: the end of its sleep, or its wait's timeout."""
+        """When it goes on by itself: the end of its sleep, or its wait's timeout.
+        Left out while it is paused, when its clock stands still.
+        """
 
     def __init__(
         self,
@@ -349,10 +366,11 @@ class DormantBranch(_message.Message):
         reason: Global___SuspensionReason.ValueType = ...,
         topic: _builtins.str = ...,
         wake_time: _timestamp_pb2.Timestamp | None = ...,
+        pause_reason: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["wake_time", b"wake_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["branch", b"branch", "reason", b"reason", "step", b"step", "topic", b"topic", "wake_time", b"wake_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["branch", b"branch", "pause_reason", b"pause_reason", "reason", b"reason", "step", b"step", "topic", b"topic", "wake_time", b"wake_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

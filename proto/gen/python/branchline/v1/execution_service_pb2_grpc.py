@@ -64,10 +64,25 @@ class ExecutionServiceStub:
                 request_serializer=branchline_dot_v1_dot_execution__service__pb2.SignalExecutionRequest.SerializeToString,
                 response_deserializer=branchline_dot_v1_dot_execution__service__pb2.SignalExecutionResponse.FromString,
                 _registered_method=True)
+        self.PauseExecution = channel.unary_unary(
+                '/branchline.v1.ExecutionService/PauseExecution',
+                request_serializer=branchline_dot_v1_dot_execution__service__pb2.PauseExecutionRequest.SerializeToString,
+                response_deserializer=branchline_dot_v1_dot_execution__service__pb2.PauseExecutionResponse.FromString,
+                _registered_method=True)
+        self.UnpauseExecution = channel.unary_unary(
+                '/branchline.v1.ExecutionService/UnpauseExecution',
+                request_serializer=branchline_dot_v1_dot_execution__service__pb2.UnpauseExecutionRequest.SerializeToString,
+                response_deserializer=branchline_dot_v1_dot_execution__service__pb2.UnpauseExecutionResponse.FromString,
+                _registered_method=True)
         self.CancelExecution = channel.unary_unary(
                 '/branchline.v1.ExecutionService/CancelExecution',
                 request_serializer=branchline_dot_v1_dot_execution__service__pb2.CancelExecutionRequest.SerializeToString,
                 response_deserializer=branchline_dot_v1_dot_execution__service__pb2.CancelExecutionResponse.FromString,
+                _registered_method=True)
+        self.RetryExecution = channel.unary_unary(
+                '/branchline.v1.ExecutionService/RetryExecution',
+                request_serializer=branchline_dot_v1_dot_execution__service__pb2.RetryExecutionRequest.SerializeToString,
+                response_deserializer=branchline_dot_v1_dot_execution__service__pb2.RetryExecutionResponse.FromString,
                 _registered_method=True)
         self.DeleteExecution = channel.unary_unary(
                 '/branchline.v1.ExecutionService/DeleteExecution',
@@ -159,6 +174,36 @@ class ExecutionServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def PauseExecution(self, request, context):
+        """Pauses a branch, or all live branches, of an execution. A running activity
+        finishes first, and its result is kept; a branch that waits or sleeps is held
+        at once, and its time stands still. May be repeated; a new reason replaces
+        the old.
+
+        Errors:
+        - INVALID_ARGUMENT (`INVALID_FIELD`): no id.
+        - NOT_FOUND (`EXECUTION_NOT_FOUND`, `BRANCH_NOT_FOUND`): no such execution or
+        branch.
+        - FAILED_PRECONDITION (`EXECUTION_CLOSED`, `BRANCH_ENDED`): it has ended.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UnpauseExecution(self, request, context):
+        """Lets a paused branch, or all, go on where it was. Nothing happens to a branch
+        that is not paused.
+
+        Errors:
+        - INVALID_ARGUMENT (`INVALID_FIELD`): no id.
+        - NOT_FOUND (`EXECUTION_NOT_FOUND`, `BRANCH_NOT_FOUND`): no such execution or
+        branch.
+        - FAILED_PRECONDITION (`EXECUTION_CLOSED`, `BRANCH_ENDED`): it has ended.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def CancelExecution(self, request, context):
         """Ends a live execution as CANCELED; its tasks are withdrawn. Cancelling a
         cancelled execution changes nothing.
@@ -167,6 +212,21 @@ class ExecutionServiceServicer:
         - INVALID_ARGUMENT (`INVALID_FIELD`): no id.
         - NOT_FOUND (`EXECUTION_NOT_FOUND`): no such execution.
         - FAILED_PRECONDITION (`EXECUTION_CLOSED`): it has completed or failed.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RetryExecution(self, request, context):
+        """Takes a failed execution up again: each failed branch begins its step again,
+        with all its retries, and each stopped branch goes on where it was. What was
+        done stays done.
+
+        Errors:
+        - INVALID_ARGUMENT (`INVALID_FIELD`): no id.
+        - NOT_FOUND (`EXECUTION_NOT_FOUND`): no such execution.
+        - FAILED_PRECONDITION (`NOT_RETRYABLE`): it has not failed, or it failed with
+        `output_error`, `join_deadlock` or `duplicate_branch`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -238,10 +298,25 @@ def add_ExecutionServiceServicer_to_server(servicer, server):
                     request_deserializer=branchline_dot_v1_dot_execution__service__pb2.SignalExecutionRequest.FromString,
                     response_serializer=branchline_dot_v1_dot_execution__service__pb2.SignalExecutionResponse.SerializeToString,
             ),
+            'PauseExecution': grpc.unary_unary_rpc_method_handler(
+                    servicer.PauseExecution,
+                    request_deserializer=branchline_dot_v1_dot_execution__service__pb2.PauseExecutionRequest.FromString,
+                    response_serializer=branchline_dot_v1_dot_execution__service__pb2.PauseExecutionResponse.SerializeToString,
+            ),
+            'UnpauseExecution': grpc.unary_unary_rpc_method_handler(
+                    servicer.UnpauseExecution,
+                    request_deserializer=branchline_dot_v1_dot_execution__service__pb2.UnpauseExecutionRequest.FromString,
+                    response_serializer=branchline_dot_v1_dot_execution__service__pb2.UnpauseExecutionResponse.SerializeToString,
+            ),
             'CancelExecution': grpc.unary_unary_rpc_method_handler(
                     servicer.CancelExecution,
                     request_deserializer=branchline_dot_v1_dot_execution__service__pb2.CancelExecutionRequest.FromString,
                     response_serializer=branchline_dot_v1_dot_execution__service__pb2.CancelExecutionResponse.SerializeToString,
+            ),
+            'RetryExecution': grpc.unary_unary_rpc_method_handler(
+                    servicer.RetryExecution,
+                    request_deserializer=branchline_dot_v1_dot_execution__service__pb2.RetryExecutionRequest.FromString,
+                    response_serializer=branchline_dot_v1_dot_execution__service__pb2.RetryExecutionResponse.SerializeToString,
             ),
             'DeleteExecution': grpc.unary_unary_rpc_method_handler(
                     servicer.DeleteExecution,
@@ -410,6 +485,60 @@ class ExecutionService:
             _registered_method=True)
 
     @staticmethod
+    def PauseExecution(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/branchline.v1.ExecutionService/PauseExecution',
+            branchline_dot_v1_dot_execution__service__pb2.PauseExecutionRequest.SerializeToString,
+            branchline_dot_v1_dot_execution__service__pb2.PauseExecutionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UnpauseExecution(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/branchline.v1.ExecutionService/UnpauseExecution',
+            branchline_dot_v1_dot_execution__service__pb2.UnpauseExecutionRequest.SerializeToString,
+            branchline_dot_v1_dot_execution__service__pb2.UnpauseExecutionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def CancelExecution(request,
             target,
             options=(),
@@ -426,6 +555,33 @@ class ExecutionService:
             '/branchline.v1.ExecutionService/CancelExecution',
             branchline_dot_v1_dot_execution__service__pb2.CancelExecutionRequest.SerializeToString,
             branchline_dot_v1_dot_execution__service__pb2.CancelExecutionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RetryExecution(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/branchline.v1.ExecutionService/RetryExecution',
+            branchline_dot_v1_dot_execution__service__pb2.RetryExecutionRequest.SerializeToString,
+            branchline_dot_v1_dot_execution__service__pb2.RetryExecutionResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -83,6 +83,28 @@ class ExecutionServiceStub:
     - FAILED_PRECONDITION (`EXECUTION_CLOSED`): it has closed.
     - RESOURCE_EXHAUSTED (`PAYLOAD_TOO_LARGE`): the payload is too large.
     """
+    PauseExecution: _grpc.UnaryUnaryMultiCallable[_execution_service_pb2.PauseExecutionRequest, _execution_service_pb2.PauseExecutionResponse]
+    """Pauses a branch, or all live branches, of an execution. A running activity
+    finishes first, and its result is kept; a branch that waits or sleeps is held
+    at once, and its time stands still. May be repeated; a new reason replaces
+    the old.
+
+    Errors:
+    - INVALID_ARGUMENT (`INVALID_FIELD`): no id.
+    - NOT_FOUND (`EXECUTION_NOT_FOUND`, `BRANCH_NOT_FOUND`): no such execution or
+      branch.
+    - FAILED_PRECONDITION (`EXECUTION_CLOSED`, `BRANCH_ENDED`): it has ended.
+    """
+    UnpauseExecution: _grpc.UnaryUnaryMultiCallable[_execution_service_pb2.UnpauseExecutionRequest, _execution_service_pb2.UnpauseExecutionResponse]
+    """Lets a paused branch, or all, go on where it was. Nothing happens to a branch
+    that is not paused.
+
+    Errors:
+    - INVALID_ARGUMENT (`INVALID_FIELD`): no id.
+    - NOT_FOUND (`EXECUTION_NOT_FOUND`, `BRANCH_NOT_FOUND`): no such execution or
+      branch.
+    - FAILED_PRECONDITION (`EXECUTION_CLOSED`, `BRANCH_ENDED`): it has ended.
+    """
     CancelExecution: _grpc.UnaryUnaryMultiCallable[_execution_service_pb2.CancelExecutionRequest, _execution_service_pb2.CancelExecutionResponse]
     """Ends a live execution as CANCELED; its tasks are withdrawn. Cancelling a
     cancelled execution changes nothing.
@@ -91,6 +113,17 @@ class ExecutionServiceStub:
     - INVALID_ARGUMENT (`INVALID_FIELD`): no id.
     - NOT_FOUND (`EXECUTION_NOT_FOUND`): no such execution.
     - FAILED_PRECONDITION (`EXECUTION_CLOSED`): it has completed or failed.
+    """
+    RetryExecution: _grpc.UnaryUnaryMultiCallable[_execution_service_pb2.RetryExecutionRequest, _execution_service_pb2.RetryExecutionResponse]
+    """Takes a failed execution up again: each failed branch begins its step again,
+    with all its retries, and each stopped branch goes on where it was. What was
+    done stays done.
+
+    Errors:
+    - INVALID_ARGUMENT (`INVALID_FIELD`): no id.
+    - NOT_FOUND (`EXECUTION_NOT_FOUND`): no such execution.
+    - FAILED_PRECONDITION (`NOT_RETRYABLE`): it has not failed, or it failed with
+      `output_error`, `join_deadlock` or `duplicate_branch`.
     """
     DeleteExecution: _grpc.UnaryUnaryMultiCallable[_execution_service_pb2.DeleteExecutionRequest, _execution_service_pb2.DeleteExecutionResponse]
     """Removes a closed execution with its history.
@@ -174,6 +207,28 @@ class ExecutionServiceAsyncStub(ExecutionServiceStub):
     - FAILED_PRECONDITION (`EXECUTION_CLOSED`): it has closed.
     - RESOURCE_EXHAUSTED (`PAYLOAD_TOO_LARGE`): the payload is too large.
     """
+    PauseExecution: _aio.UnaryUnaryMultiCallable[_execution_service_pb2.PauseExecutionRequest, _execution_service_pb2.PauseExecutionResponse]  # type: ignore[assignment]
+    """Pauses a branch, or all live branches, of an execution. A running activity
+    finishes first, and its result is kept; a branch that waits or sleeps is held
+    at once, and its time stands still. May be repeated; a new reason replaces
+    the old.
+
+    Errors:
+    - INVALID_ARGUMENT (`INVALID_FIELD`): no id.
+    - NOT_FOUND (`EXECUTION_NOT_FOUND`, `BRANCH_NOT_FOUND`): no such execution or
+      branch.
+    - FAILED_PRECONDITION (`EXECUTION_CLOSED`, `BRANCH_ENDED`): it has ended.
+    """
+    UnpauseExecution: _aio.UnaryUnaryMultiCallable[_execution_service_pb2.UnpauseExecutionRequest, _execution_service_pb2.UnpauseExecutionResponse]  # type: ignore[assignment]
+    """Lets a paused branch, or all, go on where it was. Nothing happens to a branch
+    that is not paused.
+
+    Errors:
+    - INVALID_ARGUMENT (`INVALID_FIELD`): no id.
+    - NOT_FOUND (`EXECUTION_NOT_FOUND`, `BRANCH_NOT_FOUND`): no such execution or
+      branch.
+    - FAILED_PRECONDITION (`EXECUTION_CLOSED`, `BRANCH_ENDED`): it has ended.
+    """
     CancelExecution: _aio.UnaryUnaryMultiCallable[_execution_service_pb2.CancelExecutionRequest, _execution_service_pb2.CancelExecutionResponse]  # type: ignore[assignment]
     """Ends a live execution as CANCELED; its tasks are withdrawn. Cancelling a
     cancelled execution changes nothing.
@@ -182,6 +237,17 @@ class ExecutionServiceAsyncStub(ExecutionServiceStub):
     - INVALID_ARGUMENT (`INVALID_FIELD`): no id.
     - NOT_FOUND (`EXECUTION_NOT_FOUND`): no such execution.
     - FAILED_PRECONDITION (`EXECUTION_CLOSED`): it has completed or failed.
+    """
+    RetryExecution: _aio.UnaryUnaryMultiCallable[_execution_service_pb2.RetryExecutionRequest, _execution_service_pb2.RetryExecutionResponse]  # type: ignore[assignment]
+    """Takes a failed execution up again: each failed branch begins its step again,
+    with all its retries, and each stopped branch goes on where it was. What was
+    done stays done.
+
+    Errors:
+    - INVALID_ARGUMENT (`INVALID_FIELD`): no id.
+    - NOT_FOUND (`EXECUTION_NOT_FOUND`): no such execution.
+    - FAILED_PRECONDITION (`NOT_RETRYABLE`): it has not failed, or it failed with
+      `output_error`, `join_deadlock` or `duplicate_branch`.
     """
     DeleteExecution: _aio.UnaryUnaryMultiCallable[_execution_service_pb2.DeleteExecutionRequest, _execution_service_pb2.DeleteExecutionResponse]  # type: ignore[assignment]
     """Removes a closed execution with its history.
@@ -294,6 +360,40 @@ class ExecutionServiceServicer(metaclass=_abc_1.ABCMeta):
         """
 
     @_abc_1.abstractmethod
+    def PauseExecution(
+        self,
+        request: _execution_service_pb2.PauseExecutionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_execution_service_pb2.PauseExecutionResponse, _abc.Awaitable[_execution_service_pb2.PauseExecutionResponse]]:
+        """Pauses a branch, or all live branches, of an execution. A running activity
+        finishes first, and its result is kept; a branch that waits or sleeps is held
+        at once, and its time stands still. May be repeated; a new reason replaces
+        the old.
+
+        Errors:
+        - INVALID_ARGUMENT (`INVALID_FIELD`): no id.
+        - NOT_FOUND (`EXECUTION_NOT_FOUND`, `BRANCH_NOT_FOUND`): no such execution or
+          branch.
+        - FAILED_PRECONDITION (`EXECUTION_CLOSED`, `BRANCH_ENDED`): it has ended.
+        """
+
+    @_abc_1.abstractmethod
+    def UnpauseExecution(
+        self,
+        request: _execution_service_pb2.UnpauseExecutionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_execution_service_pb2.UnpauseExecutionResponse, _abc.Awaitable[_execution_service_pb2.UnpauseExecutionResponse]]:
+        """Lets a paused branch, or all, go on where it was. Nothing happens to a branch
+        that is not paused.
+
+        Errors:
+        - INVALID_ARGUMENT (`INVALID_FIELD`): no id.
+        - NOT_FOUND (`EXECUTION_NOT_FOUND`, `BRANCH_NOT_FOUND`): no such execution or
+          branch.
+        - FAILED_PRECONDITION (`EXECUTION_CLOSED`, `BRANCH_ENDED`): it has ended.
+        """
+
+    @_abc_1.abstractmethod
     def CancelExecution(
         self,
         request: _execution_service_pb2.CancelExecutionRequest,
@@ -306,6 +406,23 @@ class ExecutionServiceServicer(metaclass=_abc_1.ABCMeta):
         - INVALID_ARGUMENT (`INVALID_FIELD`): no id.
         - NOT_FOUND (`EXECUTION_NOT_FOUND`): no such execution.
         - FAILED_PRECONDITION (`EXECUTION_CLOSED`): it has completed or failed.
+        """
+
+    @_abc_1.abstractmethod
+    def RetryExecution(
+        self,
+        request: _execution_service_pb2.RetryExecutionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_execution_service_pb2.RetryExecutionResponse, _abc.Awaitable[_execution_service_pb2.RetryExecutionResponse]]:
+        """Takes a failed execution up again: each failed branch begins its step again,
+        with all its retries, and each stopped branch goes on where it was. What was
+        done stays done.
+
+        Errors:
+        - INVALID_ARGUMENT (`INVALID_FIELD`): no id.
+        - NOT_FOUND (`EXECUTION_NOT_FOUND`): no such execution.
+        - FAILED_PRECONDITION (`NOT_RETRYABLE`): it has not failed, or it failed with
+          `output_error`, `join_deadlock` or `duplicate_branch`.
         """
 
     @_abc_1.abstractmethod

@@ -1,0 +1,45 @@
+"""Events of pauses: what is held, and the times that are frozen with it."""
+
+from __future__ import annotations
+
+from branchline.engine import events as e
+from branchline.engine.evolve._branches import freeze, set_status, thaw
+from branchline.engine.state import DEADLINE, Execution, Held, Status
+
+
+def pause_requested(state: Execution, event: e.PauseRequested, _time: int) -> None:
+    """Apply ``PauseRequested``."""
+    state.branches[event.branch].pause = event.reason
+
+
+def branch_paused(state: Execution, event: e.BranchPaused, time: int) -> None:
+    """Apply ``BranchPaused``."""
+    branch = state.branches[event.branch]
+    branch.pause = event.reason
+    left = freeze(state, branch, time)
+    branch.held = Held(branch.status, event.next, event.step, left)
+    set_status(state, branch, Status.PAUSED)
+
+
+def branch_unpaused(state: Execution, event: e.BranchUnpaused, time: int) -> None:
+    """Apply ``BranchUnpaused``."""
+    branch = state.branches[event.branch]
+    branch.pause = None
+    held, branch.held = branch.held, None
+    if held is None:
+        return
+    thaw(state, branch, held.left, time)
+    set_status(state, branch, held.status)
+
+
+def keep_deadline(state: Execution, time: int) -> None:
+    """Stop the execution's own clock while all its branches are paused (semantics 4.12)."""
+    due = state.timers.due.get(DEADLINE)
+    all_paused = state.live.keys() == {Status.PAUSED}
+    if due is not None and all_paused:
+        state.timers.stop(DEADLINE)
+        state.deadline_left = max(due - time, 0)
+    elif state.deadline_left is not None and not all_paused:
+        if state.end is None:
+            state.timers.start(DEADLINE, time + state.deadline_left)
+        state.deadline_left = None
