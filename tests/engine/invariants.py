@@ -84,7 +84,7 @@ def _is_moved(state: Execution, branch: Branch) -> bool:
             )
         case Status.SUSPENDED:
             wait = branch.wait
-            waits = wait is not None and branch.id in state.waiters[wait.topic]
+            waits = wait is not None and timer_key(branch.id) in state.waiters[wait.topic]
             return waits != (branch.sleep_until is not None) and timer_key(branch.id) in timers
         case _:
             return branch.id in state.joins[branch.step].waiting

@@ -6,9 +6,11 @@ from branchline.engine.commands import (
     CompleteTask,
     FailTask,
     Pause,
+    RecordValue,
     Retry,
     Signal,
     Unpause,
+    WaitInTask,
     Wake,
 )
 from branchline.engine.decide import decide, refuse_closed, start
@@ -40,6 +42,7 @@ __all__ = [
     "NotRetryable",
     "Pause",
     "Plan",
+    "RecordValue",
     "Refused",
     "Retry",
     "Signal",
@@ -47,6 +50,7 @@ __all__ = [
     "TaskGone",
     "UnknownBranch",
     "Unpause",
+    "WaitInTask",
     "Wake",
     "decide",
     "evolve",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from branchline.engine.commands import CompleteTask, FailTask
+from branchline.engine.commands import CompleteTask, FailTask, RecordValue
 from branchline.engine.errors import TaskGone
 from branchline.engine.events import (
     Failure,
@@ -10,6 +10,7 @@ from branchline.engine.events import (
     TaskCompleted,
     TaskFailed,
     TaskScheduled,
+    ValueRecorded,
 )
 from branchline.engine.expressions import ExpressionError
 from branchline.engine.finishing import complete_step, fail_attempt, fail_step
@@ -53,7 +54,7 @@ def go_on(t: Transition, branch: Branch, plan: StepPlan) -> None:
 
 def complete(t: Transition, command: CompleteTask) -> None:
     """Take a result; the step ends when it was the last (semantics 7.5, 9.3)."""
-    branch, _ = _owner(t, command.task)
+    branch, _ = owner(t, command.task)
     t.emit(
         TaskCompleted(
             task=command.task, result=command.result, set=command.set, remove=command.remove
@@ -71,10 +72,18 @@ def complete(t: Transition, command: CompleteTask) -> None:
 
 def fail(t: Transition, command: FailTask) -> None:
     """Take an error: another attempt, a catch, or the end of the branch (semantics 8)."""
-    branch, ref = _owner(t, command.task)
+    branch, ref = owner(t, command.task)
     t.emit(TaskFailed(task=command.task, error=command.error))
     item = None if branch.visit.items is None else ref.item
     fail_attempt(t, branch, command.error, item)
+
+
+def record(t: Transition, command: RecordValue) -> None:
+    """Keep a value for later deliveries and attempts; the first of a key stays (7.8)."""
+    branch, ref = owner(t, command.task)
+    memory = branch.visit.memories.get(ref.item)
+    if memory is None or command.key not in memory.recorded:
+        t.emit(ValueRecorded(task=command.task, key=command.key, value=command.value))
 
 
 def attempt_again(t: Transition, branch: Branch, item: int) -> None:
@@ -86,7 +95,8 @@ def attempt_again(t: Transition, branch: Branch, item: int) -> None:
         fail_step(t, branch, Failure("expression_error", str(error)))
 
 
-def _owner(t: Transition, task: int) -> tuple[Branch, TaskRef]:
+def owner(t: Transition, task: int) -> tuple[Branch, TaskRef]:
+    """Whose attempt a pending task is. Raises ``TaskGone``."""
     ref = t.state.tasks.get(task)
     if ref is None:
         message = f"task {task} has an outcome already, or was withdrawn"
@@ -120,6 +130,7 @@ def _schedule(t: Transition, branch: Branch, plan: StepPlan, scope: Scope, item:
             branch=branch.id,
             item=None if visit.items is None else item,
             attempt=attempt.number,
+            deliveries=attempt.deliveries,
             activity=step.activity,
             queue=plan.queue,
             parameters=parameters,

@@ -28,6 +28,26 @@ class FailTask(Command, frozen=True):
     error: Failure
 
 
+class WaitInTask(Command, frozen=True):
+    """An attempt waits for a signal in mid-work (semantics 7.7)."""
+
+    task: int
+    key: str
+    topic: str
+    timeout: int
+    """Microseconds."""
+    deliveries: int = 0
+    """How often the attempt has been delivered so far."""
+
+
+class RecordValue(Command, frozen=True):
+    """An activity records a value (semantics 7.8)."""
+
+    task: int
+    key: str
+    value: Json = NULL
+
+
 class Signal(Command, frozen=True):
     """Somebody sends a signal (semantics 10.1)."""
 
@@ -65,4 +85,15 @@ class Retry(Command, frozen=True):
     """Somebody takes a failed execution up again (semantics 4.9)."""
 
 
-AnyCommand = CompleteTask | FailTask | Signal | Wake | Cancel | Pause | Unpause | Retry
+AnyCommand = (
+    CompleteTask
+    | FailTask
+    | WaitInTask
+    | RecordValue
+    | Signal
+    | Wake
+    | Cancel
+    | Pause
+    | Unpause
+    | Retry
+)

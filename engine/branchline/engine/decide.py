@@ -7,6 +7,9 @@ the events, or forgets the state.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from branchline.engine import (
     activities,
     branches,
@@ -20,12 +23,15 @@ from branchline.engine import (
 from branchline.engine.commands import (
     AnyCommand,
     Cancel,
+    Command,
     CompleteTask,
     FailTask,
     Pause,
+    RecordValue,
     Retry,
     Signal,
     Unpause,
+    WaitInTask,
     Wake,
 )
 from branchline.engine.definition import MAIN
@@ -39,7 +45,7 @@ from branchline.engine.events import (
 )
 from branchline.engine.finishing import complete_step
 from branchline.engine.plan import Plan
-from branchline.engine.state import DEADLINE, Execution, Status, timer_owner
+from branchline.engine.state import DEADLINE, Execution, Status, timer_key, timer_owner
 from branchline.engine.transition import Transition
 from branchline.engine.values import Variables
 
@@ -80,24 +86,7 @@ def decide(
     if state.end is not None and not isinstance(command, Retry):
         refuse_closed(state.status, command)
         return []
-    match command:
-        case CompleteTask():
-            activities.complete(t, command)
-        case FailTask():
-            activities.fail(t, command)
-        case Signal():
-            signals.receive(t, command)
-        case Wake():
-            _wake(t)
-        case Pause():
-            pausing.pause(t, command)
-        case Unpause():
-            pausing.unpause(t, command)
-        case Retry():
-            retrying.retry(t)
-        case Cancel():
-            branches.stop_all(t)
-            t.emit(ExecutionCanceled(reason=command.reason))
+    _DECISIONS[type(command)](t, command)
     _settle(t)
     return t.events
 
@@ -122,7 +111,7 @@ def _settle(t: Transition) -> None:
             break
 
 
-def _wake(t: Transition) -> None:
+def _wake(t: Transition, _command: Wake) -> None:
     """Let everything happen whose time has come, the earliest first.
 
     Each has its consequences before the next one, as if all had been woken in time: that a
@@ -147,7 +136,32 @@ def _wake_branch(t: Transition, branch_id: str, item: int) -> None:
         complete_step(t, branch)
     elif branch.wait is not None:
         signals.time_out(t, branch)
+    elif t.state.wait_of(timer_key(branch_id, item)) is not None:
+        signals.time_out_in_task(t, branch, item)
     elif plan.step.wait_signal is not None:
         signals.begin_wait(t, branch, plan)
     else:
         activities.attempt_again(t, branch, item)
+
+
+def _cancel(t: Transition, command: Cancel) -> None:
+    """End the execution, and whatever is under way in it (semantics 4.9)."""
+    branches.stop_all(t)
+    t.emit(ExecutionCanceled(reason=command.reason))
+
+
+# Each takes its own kind of command, which a dictionary by type cannot express.
+_Decision = Callable[[Transition, Any], None]
+
+_DECISIONS: dict[type[Command], _Decision] = {
+    CompleteTask: activities.complete,
+    FailTask: activities.fail,
+    WaitInTask: signals.wait_in_task,
+    RecordValue: activities.record,
+    Signal: signals.receive,
+    Wake: _wake,
+    Pause: pausing.pause,
+    Unpause: pausing.unpause,
+    Retry: retrying.retry,
+    Cancel: _cancel,
+}

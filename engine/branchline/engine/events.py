@@ -137,6 +137,8 @@ class TaskScheduled(Event, frozen=True, tag="task_scheduled"):
     parameters: Json
     item: int | None = None
     attempt: int = 1
+    deliveries: int = 0
+    """How often the attempt was delivered before it waited."""
     timeout: int | None = None
     heartbeat_timeout: int | None = None
     schedule_timeout: int | None = None
@@ -156,6 +158,25 @@ class TaskFailed(Event, frozen=True, tag="task_failed"):
 
     task: int
     error: Failure
+
+
+class TaskWaiting(Event, frozen=True, tag="task_waiting"):
+    """An attempt waits for a signal; its worker is free meanwhile (semantics 7.7)."""
+
+    task: int
+    key: str
+    topic: str
+    until: int
+    deliveries: int = 0
+    """How often the attempt has been delivered so far."""
+
+
+class ValueRecorded(Event, frozen=True, tag="value_recorded"):
+    """An activity recorded a value (semantics 7.8)."""
+
+    task: int
+    key: str
+    value: Json = NULL
 
 
 class TasksWithdrawn(Event, frozen=True, tag="tasks_withdrawn"):
@@ -192,16 +213,20 @@ class SignalAwaited(Event, frozen=True, tag="signal_awaited"):
 
 
 class SignalConsumed(Event, frozen=True, tag="signal_consumed"):
-    """A branch took the oldest signal of its topic."""
+    """A branch, or an activity of it, took the oldest signal of its topic."""
 
     branch: str
     signal: int
+    item: int | None = None
+    """Whose activity waited; None when the step itself did."""
 
 
 class WaitTimedOut(Event, frozen=True, tag="wait_timed_out"):
-    """A branch waited in vain."""
+    """A branch, or an activity of it, waited in vain."""
 
     branch: str
+    item: int | None = None
+    """Whose activity waited; None when the step itself did."""
 
 
 class SleepStarted(Event, frozen=True, tag="sleep_started"):
@@ -271,7 +296,9 @@ class JoinPassed(Event, frozen=True, tag="join_passed"):
 
 
 AnyEvent = (
-    ExecutionRetried
+    TaskWaiting
+    | ValueRecorded
+    | ExecutionRetried
     | BranchResumed
     | PauseRequested
     | BranchPaused

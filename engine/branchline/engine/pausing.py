@@ -62,8 +62,7 @@ def _go_on(t: Transition, branch: Branch) -> None:
         t.emit(StepCompleted(branch=branch.id))
     match held.next:
         case Next.STAY:
-            if branch.wait is not None:
-                signals.deliver(t, branch.wait.topic)
+            signals.deliver_all(t, branch)
         case Next.EDGES:
             branches.follow_edges(t, branch)
         case Next.ENTER:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from branchline.engine import activities, branches, signals, steps
+from branchline.engine.commands import Retry
 from branchline.engine.errors import NotRetryable
 from branchline.engine.events import BranchResumed, ExecutionRetried
 from branchline.engine.state import Branch, Status
@@ -12,7 +13,7 @@ _FOR_GOOD = frozenset({"output_error", "join_deadlock", "duplicate_branch"})
 """Failures of the graph itself, which would only happen again."""
 
 
-def retry(t: Transition) -> None:
+def retry(t: Transition, _command: Retry) -> None:
     """Let the failed branches begin their step again, and the stopped ones go on.
 
     Raises ``NotRetryable``.
@@ -40,7 +41,7 @@ def _resume(t: Transition, branch: Branch) -> None:
         branches.follow_edges(t, branch)
     elif failed:
         steps.begin(t, branch)
-    elif branch.wait is not None:
-        signals.deliver(t, branch.wait.topic)
+    elif branch.status is Status.SUSPENDED:
+        signals.deliver_all(t, branch)
     elif branch.status is Status.RUNNING:
         activities.go_on(t, branch, t.plan.step(branch.step))

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from branchline.engine.commands import Signal
+from branchline.engine import activities
+from branchline.engine.commands import Signal, WaitInTask
 from branchline.engine.events import (
+    BranchPaused,
     Failure,
     SignalAwaited,
     SignalConsumed,
     SignalReceived,
     StepCompleted,
+    TaskWaiting,
     WaitTimedOut,
 )
 from branchline.engine.expressions import ExpressionError
 from branchline.engine.finishing import complete_step, fail_attempt, fail_step, go_to
 from branchline.engine.inputs import json_type
 from branchline.engine.plan import StepPlan
-from branchline.engine.state import Attempt, Branch, Status
+from branchline.engine.state import Attempt, Branch, Status, timer_owner
 from branchline.engine.transition import Transition
 from branchline.engine.values import decode
 
@@ -49,6 +52,12 @@ def begin_wait(t: Transition, branch: Branch, plan: StepPlan) -> None:
     deliver(t, topic)
 
 
+def time_out_in_task(t: Transition, branch: Branch, item: int) -> None:
+    """Deliver an attempt again whose wait was in vain: there the wait raises (7.7)."""
+    t.emit(WaitTimedOut(branch=branch.id, item=item))
+    activities.attempt_again(t, branch, item)
+
+
 def time_out(t: Transition, branch: Branch) -> None:
     """Send a branch that waited in vain where its step says (semantics 10.2)."""
     wait = t.plan.step(branch.step).step.wait_signal
@@ -74,13 +83,48 @@ def _topic(t: Transition, branch: Branch, plan: StepPlan) -> str:
     raise ExpressionError(message)
 
 
+def wait_in_task(t: Transition, command: WaitInTask) -> None:
+    """Let an attempt wait; it is delivered again when the wait is over (semantics 7.7)."""
+    branch, _ = activities.owner(t, command.task)
+    t.emit(
+        TaskWaiting(
+            task=command.task,
+            key=command.key,
+            topic=command.topic,
+            until=t.now + command.timeout,
+            deliveries=command.deliveries,
+        )
+    )
+    deliver(t, command.topic)
+    if branch.pause is not None and branch.status is Status.SUSPENDED:
+        t.emit(BranchPaused(branch=branch.id, reason=branch.pause))
+
+
+def deliver_all(t: Transition, branch: Branch) -> None:
+    """Give stored signals to whatever waits in a branch that goes on again."""
+    waits = [attempt.wait for attempt in branch.visit.attempts.values()]
+    for wait in (branch.wait, *waits):
+        if wait is not None:
+            deliver(t, wait.topic)
+
+
 def deliver(t: Transition, topic: str) -> None:
-    """Give stored signals of a topic to the longest waiting branches that are not paused."""
+    """Give a stored signal of a topic to the longest waiting that is not paused (10.1)."""
     stored = t.state.signals.get(topic)
-    waiters = (t.state.branches[waiter] for waiter in t.state.waiters.get(topic, ()))
-    branch = next((waiter for waiter in waiters if waiter.status is not Status.PAUSED), None)
-    if not stored or branch is None:
+    waiter = next((key for key in t.state.waiters.get(topic, ()) if _may_take(t, key)), None)
+    if not stored or waiter is None:
         return
-    t.emit(SignalConsumed(branch=branch.id, signal=stored[0].number))
+    branch_id, item = timer_owner(waiter)
+    branch = t.state.branches[branch_id]
+    number = stored[0].number
+    if branch.wait is None:
+        t.emit(SignalConsumed(branch=branch.id, signal=number, item=item))
+        activities.attempt_again(t, branch, item)
+        return
+    t.emit(SignalConsumed(branch=branch.id, signal=number))
     wait = t.plan.step(branch.step).step.wait_signal
     complete_step(t, branch, wait.store if wait else "")
+
+
+def _may_take(t: Transition, waiter: str) -> bool:
+    return t.state.branches[timer_owner(waiter)[0]].status is not Status.PAUSED

@@ -35,6 +35,17 @@ class Status(StrEnum):
 _CLOSED = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELED})
 
 
+class SignalWait(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A wait for a signal, of a step or of an activity."""
+
+    topic: str
+    until: int
+    since: int
+    """The number of the event with which it began."""
+    key: str = ""
+    """The activity's own name for it."""
+
+
 class Attempt(msgspec.Struct, omit_defaults=True):
     """Where the attempts of a step visit, or of one of its items, stand."""
 
@@ -42,7 +53,21 @@ class Attempt(msgspec.Struct, omit_defaults=True):
     policy: int | None = None
     """The retry policy that the first error picked."""
     task: int | None = None
-    """The pending task; None between two attempts."""
+    """The pending task; None between two attempts and while it waits."""
+    wait: SignalWait | None = None
+    """The activity's wait for a signal (semantics 7.7)."""
+    timed_out: tuple[str, ...] = ()
+    """The waits of this attempt that ran out."""
+    deliveries: int = 0
+    """How often it was delivered before its last wait."""
+
+
+class Memory(msgspec.Struct, omit_defaults=True):
+    """What the activity of a step visit, or of one of its items, finds again (7.7, 7.8)."""
+
+    recorded: Variables = {}
+    received: Variables = {}
+    """Payloads of signals by the key of the wait."""
 
 
 class Outcome(msgspec.Struct, omit_defaults=True):
@@ -64,13 +89,10 @@ class Visit(msgspec.Struct, omit_defaults=True):
     next_item: int = 0
     received: Json = NULL
     """The payload of the signal that the step waited for."""
-
-
-class SignalWait(msgspec.Struct, frozen=True):
-    """A branch's wait for a signal."""
-
-    topic: str
-    until: int
+    memories: dict[int, Memory] = {}
+    """By item."""
+    waiting: int = 0
+    """How many of the attempts wait for a signal."""
 
 
 class Held(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -114,8 +136,8 @@ class Branch(msgspec.Struct, omit_defaults=True):
     """Set while it is paused."""
     stopped: Stopped | None = None
     """Set once it has failed or was stopped."""
-    waits_since: int = 0
-    """The number of the event with which it began to wait, at a join or for a signal."""
+    arrived: int = 0
+    """The number of the event with which it came to a join."""
 
     @property
     def has_pending_tasks(self) -> bool:
@@ -182,7 +204,7 @@ class Execution(msgspec.Struct, omit_defaults=True):
     signals: dict[str, list[StoredSignal]] = {}
     signal_ids: set[str] = set()
     waiters: dict[str, list[str]] = {}
-    """The branches that wait for a topic, the longest waiting first."""
+    """The timer keys of those that wait for a topic, the longest waiting first."""
     joins: dict[str, JoinState] = {}
     timers: Timers = msgspec.field(default_factory=Timers)
     deadline_left: int | None = None
@@ -198,6 +220,15 @@ class Execution(msgspec.Struct, omit_defaults=True):
                 if status in self.live:
                     return status
         return Status.RUNNING
+
+    def wait_of(self, key: str) -> SignalWait | None:
+        """The wait for a signal behind a timer's key."""
+        branch_id, item = timer_owner(key)
+        branch = self.branches[branch_id]
+        if branch.wait is not None:
+            return branch.wait
+        attempt = branch.visit.attempts.get(item)
+        return None if attempt is None else attempt.wait
 
     def live_branches(self) -> list[Branch]:
         """The branches that have not ended, in the order in which they started."""

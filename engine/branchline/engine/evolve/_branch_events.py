@@ -61,7 +61,7 @@ def branch_resumed(state: Execution, event: e.BranchResumed, time: int) -> None:
 def join_reached(state: Execution, event: e.JoinReached, _time: int) -> None:
     """Apply ``JoinReached``."""
     branch = state.branches[event.branch]
-    branch.waits_since = state.sequence + 1
+    branch.arrived = state.sequence + 1
     add_at_join(state, branch)
     set_status(state, branch, Status.WAITING)
 

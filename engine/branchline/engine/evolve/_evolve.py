@@ -64,6 +64,8 @@ _HANDLERS: dict[type[e.Event], _Handler] = {
     e.ItemsListed: _steps.items_listed,
     e.TaskScheduled: _attempts.task_scheduled,
     e.TaskCompleted: _attempts.task_completed,
+    e.TaskWaiting: _waits.task_waiting,
+    e.ValueRecorded: _attempts.value_recorded,
     e.TaskFailed: _attempts.task_failed,
     e.TasksWithdrawn: _attempts.tasks_withdrawn,
     e.RetryScheduled: _attempts.retry_scheduled,

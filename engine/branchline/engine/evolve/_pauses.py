@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from branchline.engine import events as e
-from branchline.engine.evolve._branches import freeze, set_status, thaw
+from branchline.engine.evolve._branches import set_status
+from branchline.engine.evolve._times import freeze, thaw
 from branchline.engine.state import DEADLINE, Execution, Held, Status
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from branchline.engine import events as e
 from branchline.engine.evolve._branches import leave_visit, set_status
-from branchline.engine.state import Execution, Status, Visit, timer_key
+from branchline.engine.evolve._times import forget_waiters, stop_times
+from branchline.engine.state import Execution, Status, Visit
 from branchline.engine.values import Json, encode, list_of
 
 
@@ -45,9 +46,9 @@ def step_failed(state: Execution, event: e.StepFailed, _time: int) -> None:
         leave_visit(state, branch)
     else:
         # Kept for a retry: what is done stays done, the rest begins anew (4.9).
-        for item in branch.visit.attempts:
-            state.timers.stop(timer_key(branch.id, item))
-        branch.visit.attempts = {}
+        forget_waiters(state, branch)
+        stop_times(state, branch)
+        branch.visit.attempts, branch.visit.waiting = {}, 0
         branch.visit.next_item = 0
     if branch.status is not Status.RUNNING:
         set_status(state, branch, Status.RUNNING)
