@@ -76,9 +76,8 @@ def _step(draw: _Draw, number: int, count: int, edges: list[Json], names: list[s
         return step(name, *edges, join=_join(draw, names), **fields)
     if kind == "sleep":
         return step(name, *edges, sleep={"duration": draw(st.integers(1, 60)) * SECOND}, **fields)
-    if kind == "pause" and edges:
-        within = [{**edge, "branch": ""} for edge in edges]
-        return step(name, *within, pause={"reason": name})
+    if kind == "pause" and edges and not any(edge["branch"] for edge in edges):
+        return step(name, *edges, pause={"reason": name})
     later = [f"s{target}" for target in range(number + 1, count)]
     fields |= _handlers(draw, later)
     if kind == "wait":

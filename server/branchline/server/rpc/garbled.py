@@ -15,7 +15,8 @@ from branchline.server.errors import ServiceError, invalid_field
 
 _OURS = "/branchline."
 
-Handler = grpc.RpcMethodHandler[Any, Any]
+Handler = Any
+"""A handler of gRPC, whose types differ between methods."""
 
 
 class Garbled:
@@ -27,7 +28,7 @@ class Garbled:
         )
 
 
-class GarbledRequests(grpc.aio.ServerInterceptor[Any, Any]):
+class GarbledRequests(grpc.aio.ServerInterceptor):
     """Hands ``Garbled`` to a method whose request cannot be read."""
 
     def __init__(self) -> None:
@@ -35,9 +36,9 @@ class GarbledRequests(grpc.aio.ServerInterceptor[Any, Any]):
 
     async def intercept_service(
         self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler | None]],
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler]],
         handler_call_details: grpc.HandlerCallDetails,
-    ) -> Handler | None:
+    ) -> Handler:
         """Give a method's handler with a reader that does not fail."""
         method = handler_call_details.method
         known = self._handlers.get(method)
