@@ -30,10 +30,10 @@ class Check(TypedDict):
 @activity
 def list_distributions(folder: str = "") -> list[dict[str, str]]:
     """The distributions that have a RECORD, by name, and where they are."""
-    path = {"path": [folder]} if folder else {}
+    installed = distributions(path=[folder]) if folder else distributions()
     found = {
         (dist.name, str(dist.locate_file(""))): dist
-        for dist in distributions(**path)
+        for dist in installed
         if dist.read_text("RECORD")
     }
     return [{"name": name, "folder": where} for name, where in sorted(found)]

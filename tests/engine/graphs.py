@@ -19,7 +19,10 @@ TOPICS = ("bell", "horn")
 ERRORS = ("activity_failed", "timeout", "fatal_error", "busy")
 
 _WHENS = (*[""] * 6, "state.again", "!state.again", "state.n > 1", "has(state.x)", "state.x == 1")
-_KINDS = ("activity", "activity", "each", "each", "wait", "wait", "sleep", "join", "join")
+_KINDS = (
+    *("activity", "activity", "each", "each", "wait", "wait"),
+    *("sleep", "join", "join", "pause"),
+)
 _PARAMETERS: tuple[Json, ...] = ({}, {"n": "${state.n}"}, {"x": "${state.x}"})
 _ITEMS: tuple[Json, ...] = ([], [1, "${state.n}"], "[1, 2, 3]", "state.x", {"k": 1})
 
@@ -42,7 +45,8 @@ def workflows(draw: _Draw) -> dict[str, Json]:
 def happenings() -> st.SearchStrategy[list[tuple[str, int]]]:
     """What happens, each with a number that chooses among what is there."""
     often = ["complete"] * 10 + ["fail"] * 3 + ["signal"] * 6 + ["wake"] * 4
-    kinds = st.sampled_from([*often, "stale", "early wake", "late wake"])
+    seldom = ["stale", "early wake", "late wake", "pause", "pause all"]
+    kinds = st.sampled_from([*often, *seldom, "unpause", "unpause all", "unpause all"])
     happened = st.lists(st.tuples(kinds, st.integers(0, 1000)), min_size=10, max_size=40)
     end = st.sampled_from([[], [], [("cancel", 0)]])
     return st.tuples(happened, end).map(lambda parts: [*parts[0], *parts[1]])
@@ -72,6 +76,8 @@ def _step(draw: _Draw, number: int, count: int, edges: list[Json], names: list[s
         return step(name, *edges, join=_join(draw, names), **fields)
     if kind == "sleep":
         return step(name, *edges, sleep={"duration": draw(st.integers(1, 60)) * SECOND}, **fields)
+    if kind == "pause" and edges and not any(edge["branch"] for edge in edges):
+        return step(name, *edges, pause={"reason": name})
     later = [f"s{target}" for target in range(number + 1, count)]
     fields |= _handlers(draw, later)
     if kind == "wait":

@@ -9,7 +9,10 @@ from branchline.engine.events import (
     BranchCanceled,
     BranchCompleted,
     BranchFailed,
+    BranchPaused,
+    BranchResumed,
     BranchStarted,
+    BranchUnpaused,
     Event,
     JoinPassed,
     SignalAwaited,
@@ -36,11 +39,15 @@ def check_state(state: Execution) -> None:
     if state.end is not None:
         check_nothing_is_left(state)
         return
-    assert state.tasks or state.timers.due, "nothing will ever move this execution"
+    paused = {branch.id for branch in live if branch.status is Status.PAUSED}
+    assert state.tasks or state.timers.due or paused, "nothing will ever move this execution"
+    if len(paused) == len(live):
+        assert state.timers.due == {}, "a clock runs while everything is paused"
     for branch in live:
         assert _is_moved(state, branch), f"nobody moves {branch}"
-    for topic in state.waiters:
-        assert topic not in state.signals, f"a signal of {topic} was kept from its waiter"
+    for topic, waiters in state.waiters.items():
+        kept = topic in state.signals and not paused.issuperset(waiters)
+        assert not kept, f"a signal of {topic} was kept from its waiter"
 
 
 def check_nothing_is_left(state: Execution) -> None:
@@ -59,6 +66,7 @@ def check_nothing_is_left(state: Execution) -> None:
 def check_history(events: list[Event]) -> None:
     """Tasks, branches, signals and joins have each their one fate."""
     _check_tasks(events)
+    _check_items(events)
     _check_branches(events)
     _check_signals(events)
     _check_joins(events)
@@ -86,6 +94,10 @@ def _is_moved(state: Execution, branch: Branch) -> bool:
             wait = branch.wait
             waits = wait is not None and timer_key(branch.id) in state.waiters[wait.topic]
             return waits != (branch.sleep_until is not None) and timer_key(branch.id) in timers
+        case Status.PAUSED:
+            return branch.held is not None and not any(
+                timer_key(branch.id, item) in timers for item in (0, *branch.visit.attempts)
+            )
         case _:
             return branch.id in state.joins[branch.step].waiting
 
@@ -105,15 +117,37 @@ def _check_branches(events: list[Event]) -> None:
     started = ["main", *(event.branch for event in events if isinstance(event, BranchStarted))]
     ends = (BranchCompleted, BranchFailed, BranchCanceled)
     ended = [event.branch for event in events if isinstance(event, ends)]
+    resumed = [event.branch for event in events if isinstance(event, BranchResumed)]
     assert len(set(started)) == len(started)
-    assert len(set(ended)) == len(ended)
+    assert max((Counter(ended) - Counter(resumed)).values(), default=0) <= 1
+    assert Counter(resumed) <= Counter(ended)
     assert set(ended) <= set(started)
+
+
+def _check_items(events: list[Event]) -> None:
+    """In a visit of a step each item completes once, however often it is taken up again."""
+    visits: Counter[str] = Counter()
+    tasks: dict[int, tuple[str, int, int]] = {}
+    completed: Counter[tuple[str, int, int]] = Counter()
+    for event in events:
+        match event:
+            case StepStarted():
+                visits[event.branch] += 1
+            case TaskScheduled():
+                tasks[event.task] = (event.branch, visits[event.branch], event.item or 0)
+            case TaskCompleted():
+                completed[tasks[event.task]] += 1
+            case _:
+                pass
+    assert max(completed.values(), default=0) <= 1
 
 
 def _check_signals(events: list[Event]) -> None:
     """Those of a topic are consumed in their order, each once, by whoever has waited longest."""
     topics: dict[int, str] = {}
     awaited: dict[str, str] = {}
+    held: set[str] = set()
+    """The branches that are passed over: they are paused."""
     consumed: dict[str, list[int]] = {}
     for event in events:
         match event:
@@ -123,11 +157,16 @@ def _check_signals(events: list[Event]) -> None:
                 awaited[event.branch] = event.topic
             case SignalConsumed():
                 topic = topics[event.signal]
-                assert event.branch == next(who for who in awaited if awaited[who] == topic)
+                waiting = (who for who in awaited if awaited[who] == topic and who not in held)
+                assert event.branch == next(waiting)
                 del awaited[event.branch]
                 consumed.setdefault(topic, []).append(event.signal)
-            case WaitTimedOut() | BranchCanceled():
-                awaited.pop(event.branch, None)
+            case WaitTimedOut():
+                del awaited[event.branch]
+            case BranchPaused():
+                held.add(event.branch)
+            case BranchUnpaused():
+                held.discard(event.branch)
             case _:
                 pass
     for topic, signals in consumed.items():

@@ -16,9 +16,12 @@ from branchline.engine import (
     CompleteTask,
     Execution,
     FailTask,
+    Pause,
     Plan,
     Refused,
+    Retry,
     Signal,
+    Unpause,
     Wake,
     decide,
     fold,
@@ -35,7 +38,7 @@ ID = "exec_1"
 Json = Any
 """A plain JSON value. A ``msgspec.Raw`` in its place is taken as it is."""
 
-_KINDS = ("activity", "join", "wait_signal", "sleep")
+_KINDS = ("activity", "join", "wait_signal", "sleep", "pause")
 _E = TypeVar("_E", bound=Event)
 
 
@@ -63,6 +66,11 @@ def listen(name: str, *edges: Json, topic: str = "", **fields: Json) -> Json:
 def nap(name: str, *edges: Json, duration: int = MINUTE) -> Json:
     """A step that sleeps."""
     return step(name, *edges, sleep={"duration": duration})
+
+
+def halt(name: str, *edges: Json, reason: str = "") -> Json:
+    """A step that holds its branch."""
+    return step(name, *edges, pause={"reason": reason})
 
 
 def meet(name: str, *edges: Json, **join: Json) -> Json:
@@ -155,6 +163,18 @@ class Play:
     def signal(self, topic: str, payload: Json = None, signal_id: str = "") -> list[Event]:
         """Send a signal."""
         return self.send(Signal(topic=topic, payload=encode(payload), signal_id=signal_id))
+
+    def pause(self, branch: str = "", reason: str = "") -> list[Event]:
+        """Pause a branch, or all."""
+        return self.send(Pause(branch=branch, reason=reason))
+
+    def unpause(self, branch: str = "") -> list[Event]:
+        """Let a branch, or all, go on."""
+        return self.send(Unpause(branch=branch))
+
+    def retry(self) -> list[Event]:
+        """Take the failed execution up again."""
+        return self.send(Retry())
 
     def cancel(self) -> list[Event]:
         """Cancel the execution."""

@@ -10,8 +10,13 @@ from branchline.engine import (
     Cancel,
     CompleteTask,
     FailTask,
+    NotRetryable,
+    Pause,
+    Retry,
     Signal,
+    Status,
     TaskGone,
+    Unpause,
     Wake,
     decide,
 )
@@ -21,6 +26,9 @@ from branchline.engine.values import encode
 from .graphs import ERRORS, TOPICS, happenings, workflows
 from .invariants import check_history, check_state
 from .playing import Json, Play, documents, snapshot_of
+
+
+FOR_GOOD = ("output_error", "join_deadlock", "duplicate_branch")
 
 
 @settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
@@ -33,8 +41,9 @@ def test_every_execution_keeps_the_invariants(
     check_state(play.state)
     for kind, number in happened:
         if play.state.end is not None:
-            break
-        if kind == "stale":
+            if not taken_up_again(play):
+                break
+        elif kind == "stale":
             answer_a_task_that_is_gone(play, number)
         else:
             decide_twice(play, command_of(play, kind, number), chance=number / 1001)
@@ -51,9 +60,21 @@ def decide_twice(play: Play, command: AnyCommand, chance: float) -> None:
     assert restored == play.state
 
 
+def taken_up_again(play: Play) -> bool:
+    """Retry an execution that has failed; whether that is possible."""
+    if play.state.end is not Status.FAILED or play.error in FOR_GOOD:
+        with pytest.raises(NotRetryable):
+            play.retry()
+        return False
+    decide_twice(play, Retry(), chance=0)
+    return True
+
+
 def command_of(play: Play, kind: str, number: int) -> AnyCommand:
     """A command that fits the execution as it stands; a wake-up where a task is missing."""
     tasks = list(play.state.tasks)
+    live = play.state.live_branches()
+    branch = live[number % len(live)].id
     due = play.state.timers.next_due()
     match kind:
         case "complete" if tasks:
@@ -64,6 +85,14 @@ def command_of(play: Play, kind: str, number: int) -> AnyCommand:
         case "signal":
             signal_id = f"id {number % 5}" if number % 2 else ""
             return Signal(topic=TOPICS[number % 3 % 2], payload=encode(number), signal_id=signal_id)
+        case "pause":
+            return Pause(branch, reason=f"reason {number % 3}")
+        case "pause all":
+            return Pause()
+        case "unpause":
+            return Unpause(branch)
+        case "unpause all":
+            return Unpause()
         case "cancel":
             return Cancel()
         case "early wake" if due is not None:

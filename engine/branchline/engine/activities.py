@@ -13,7 +13,12 @@ from branchline.engine.events import (
     ValueRecorded,
 )
 from branchline.engine.expressions import ExpressionError
-from branchline.engine.finishing import complete_step, fail_attempt, fail_step
+from branchline.engine.finishing import (
+    complete_step,
+    fail_attempt,
+    fail_step,
+    pause_between_attempts,
+)
 from branchline.engine.plan import Scope, StepPlan
 from branchline.engine.state import Attempt, Branch, Status, TaskRef, timer_key
 from branchline.engine.transition import Transition
@@ -68,6 +73,8 @@ def complete(t: Transition, command: CompleteTask) -> None:
         _go_on_with_items(t, branch, plan, t.scope(branch))
     except ExpressionError as error:
         fail_step(t, branch, Failure("expression_error", str(error)))
+    else:
+        pause_between_attempts(t, branch)
 
 
 def fail(t: Transition, command: FailTask) -> None:

@@ -32,10 +32,17 @@ def follow_edges(t: Transition, branch: Branch) -> None:
         _fork(t, branch, matches)
 
 
-def fail(t: Transition, branch: Branch, error: Failure, *, at_edges: bool = False) -> None:
+def fail(
+    t: Transition,
+    branch: Branch,
+    error: Failure,
+    *,
+    at_edges: bool = False,
+    entering: str = "",
+) -> None:
     """Fail a branch, and with it the execution; all other branches stop (semantics 4.6)."""
     withdraw_tasks(t)
-    t.emit(BranchFailed(branch=branch.id, error=error, at_edges=at_edges))
+    t.emit(BranchFailed(branch=branch.id, error=error, at_edges=at_edges, entering=entering))
     stop_all(t)
     t.emit(ExecutionFailed(error=error))
 

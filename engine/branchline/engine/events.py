@@ -87,6 +87,8 @@ class BranchFailed(Event, frozen=True, tag="branch_failed"):
     error: Failure
     at_edges: bool = False
     """Whether its step was done and its edges failed."""
+    entering: str = ""
+    """The step that it could not enter any more."""
 
 
 class BranchCanceled(Event, frozen=True, tag="branch_canceled"):

@@ -28,9 +28,15 @@ def complete_step(t: Transition, branch: Branch, store: str = "") -> None:
 def fail_attempt(t: Transition, branch: Branch, error: Failure, item: int | None = None) -> None:
     """Try a failed attempt again, or fail its step (semantics 8.3, 9.3)."""
     plan = t.plan.step(branch.step)
-    if not _retry(t, branch, plan, error, item):
+    if _retry(t, branch, plan, error, item):
+        pause_between_attempts(t, branch)
+    else:
         fail_step(t, branch, error)
-    elif branch.pause is not None and not branch.has_pending_tasks:
+
+
+def pause_between_attempts(t: Transition, branch: Branch) -> None:
+    """Pause a branch that shall be, once its step has nothing but delays left (10.5)."""
+    if branch.pause is not None and branch.visit.attempts and not branch.has_pending_tasks:
         t.emit(BranchPaused(branch=branch.id, reason=branch.pause))
 
 

@@ -32,9 +32,15 @@ def pause(t: Transition, command: Pause) -> None:
 
 def unpause(t: Transition, command: Unpause) -> None:
     """Let a branch, or all, go on; nothing happens to one that is not paused (10.5)."""
-    for branch in _named(t, command.branch):
-        if branch.pause is not None:
+    # A stored signal is for the one that has waited longest, so that one goes first.
+    for branch in sorted(_named(t, command.branch), key=_waiting_since):
+        stopped = branch.status.closed  # one before it has failed
+        if branch.pause is not None and not stopped:
             _go_on(t, branch)
+
+
+def _waiting_since(branch: Branch) -> int:
+    return branch.waits_since if branch.wait is not None else 0
 
 
 def _named(t: Transition, branch_id: str) -> list[Branch]:

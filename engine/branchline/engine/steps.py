@@ -18,7 +18,7 @@ def enter(t: Transition, branch: Branch, name: str) -> None:
     t.steps_entered += 1
     if t.steps_entered > STEPS_AT_ONCE:
         message = f"more than {STEPS_AT_ONCE} steps in a row took no time: a loop without end?"
-        branches.fail(t, branch, Failure("endless_loop", message))
+        branches.fail(t, branch, Failure("endless_loop", message), entering=name)
         return
     t.emit(StepStarted(branch=branch.id, step=name))
     begin(t, branch)

@@ -150,7 +150,7 @@ class App:
             self._timers.schedule(live.wake_at, live.state.id)
         if change.events:
             first = live.state.sequence - len(change.events) + 1
-            chunk = Chunk(first, time, change.events)
+            chunk = Chunk(first, time, change.events, change.size)
             self._subscriptions.publish(live.state.id, chunk)
         if live.state.end is not None and self._subscriptions.is_awaited(live.state.id):
             self._subscriptions.publish_close(live.state.id, execution_row(live, None))

@@ -21,12 +21,18 @@ _MOST_KEPT = 256
 """How many chunks, and as many progress notes, a watcher may be behind in memory."""
 
 
+_MOST_BYTES = 4 * 1024 * 1024
+"""How many bytes of chunks, the newest aside."""
+
+
 class Chunk(NamedTuple):
     """The events of one transition."""
 
     first_sequence: int
     time: int
     events: Sequence[Event]
+    size: int = 0
+    """How many bytes they take in the history."""
 
     @property
     def last_sequence(self) -> int:
@@ -53,6 +59,7 @@ class Watcher:
     def __init__(self) -> None:
         self.chunks: list[Chunk] = []
         self.progress: list[ProgressNote] = []
+        self._size = 0
         self.behind = False
         """Whether chunks were dropped: the history has them."""
         self.error: ServiceError | None = None
@@ -61,10 +68,12 @@ class Watcher:
 
     def add_chunk(self, chunk: Chunk) -> None:
         """Hand events over."""
-        if len(self.chunks) >= _MOST_KEPT:
+        if len(self.chunks) >= _MOST_KEPT or self._size + chunk.size > _MOST_BYTES:
             self.chunks.clear()
+            self._size = 0
             self.behind = True
         self.chunks.append(chunk)
+        self._size += chunk.size
         self._changed.set()
 
     def add_progress(self, note: ProgressNote) -> None:
@@ -89,7 +98,7 @@ class Watcher:
     def take(self) -> tuple[list[Chunk], list[ProgressNote], bool]:
         """All that is new, and whether something is missing before it."""
         taken = self.chunks, self.progress, self.behind
-        self.chunks, self.progress, self.behind = [], [], False
+        self.chunks, self.progress, self.behind, self._size = [], [], False, 0
         return taken
 
 

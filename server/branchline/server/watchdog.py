@@ -44,6 +44,7 @@ class Watchdog:
         self._released = released
         self._max_deliveries = max_deliveries
         self._tick = min(dispatcher.lease / 4, 1.0)
+        self._last_look = clock.monotonic()
 
     async def run(self) -> None:
         """Look again and again until cancelled."""
@@ -62,10 +63,17 @@ class Watchdog:
                 self._lose(task)
             else:
                 self._time_out(limit, task)
-        lost = self._dispatcher.lost_leases()
+        lost = [] if self._was_late() else self._dispatcher.lost_leases()
         for task in lost:
             self._lose(task)
         return len(reached) + len(lost)
+
+    def _was_late(self) -> bool:
+        """Whether the server itself was held up: what workers said meanwhile is still unread."""
+        now = self._clock.monotonic()
+        late = now - self._last_look > self._dispatcher.lease / 2
+        self._last_look = now
+        return late
 
     def _time_out(self, limit: Limit, task: PendingTask) -> None:
         watch = self._dispatcher.limits.watch

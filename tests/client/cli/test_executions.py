@@ -115,6 +115,26 @@ def test_a_cancelled_execution_ends_a_watch_with_4(on_server: CommandLine, askin
     assert watched.err == f"branchline: execution {asking} was cancelled\n"
 
 
+def test_a_paused_execution_goes_on_when_it_is_told_to(on_server: CommandLine, asking: str) -> None:
+    assert on_server("pause", asking, "--reason", "lunch").out == f"{asking} pauses\n"
+    shown = on_server("show", asking).out
+    assert "PAUSED" in shown
+    assert "paused: lunch" in shown
+    assert on_server("unpause", asking, "--branch", "main").out == f"{asking} goes on\n"
+    assert on_server("show", asking, "--json").document["status"] == "SUSPENDED"
+
+
+def test_pausing_a_branch_that_is_not_there_is_refused(on_server: CommandLine, asking: str) -> None:
+    result = on_server("pause", asking, "--branch", "nobody")
+    assert result.code == 1
+    assert "nobody" in result.err
+
+
+def test_only_a_failed_execution_is_taken_up_again(on_server: CommandLine, asking: str) -> None:
+    assert on_server("retry", asking).code == 1
+    assert on_server("retry", asking).err.startswith("branchline: ")
+
+
 def test_only_a_closed_execution_is_deleted(on_server: CommandLine, asking: str) -> None:
     assert on_server("delete", asking).code == 1
     on_server("cancel", asking)

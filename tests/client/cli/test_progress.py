@@ -74,10 +74,34 @@ def test_an_error_is_shown_until_the_next_step() -> None:
     story = Story()
     story.task(1)
     story.add("task_failed", task=1, error=ERROR)
+    assert board_of(story).rows(1)[0][0].note == "broken: it broke"
     story.add("retry_scheduled", branch="main", attempt=2, due=START, item=None)
-    assert board_of(story).rows(1)[0][0].note.startswith("broken: it broke; attempt 2 at ")
+    assert board_of(story).rows(1)[0][0].note.startswith("attempt 2 at ")
     story.add("step_started", branch="main", step="next")
     assert board_of(story).rows(1)[0][0].note == ""
+
+
+def test_a_pause_ends_in_what_was_before() -> None:
+    story = Story()
+    story.add("signal_awaited", branch="main", topic="answer", until=None)
+    story.add("branch_paused", branch="main", reason="lunch")
+    board = board_of(story)
+    assert (board.status, board.rows(1)[0][0].note) == ("PAUSED", "lunch")
+    story.add("branch_unpaused", branch="main")
+    board = board_of(story)
+    assert (board.status, board.rows(1)[0][0].note) == ("SUSPENDED", "waits for signal answer")
+
+
+def test_a_failed_execution_that_is_taken_up_again_runs() -> None:
+    story = Story()
+    story.add("step_started", branch="main", step="pack")
+    story.add("branch_failed", branch="main", error=ERROR)
+    story.add("execution_failed", error=ERROR)
+    assert board_of(story).status == "FAILED"
+    story.add("execution_retried", deadline=None)
+    story.add("branch_resumed", branch="main")
+    assert board_of(story).status == "RUNNING"
+    assert board_of(story).rows(1)[0][0].live
 
 
 def test_live_branches_are_shown_before_ended_ones() -> None:

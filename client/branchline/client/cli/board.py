@@ -38,11 +38,34 @@ class Row:
     """How many items the step goes over; 0 for a step without ``each``."""
     done: int = 0
     """How many of them have ended."""
+    held: tuple[str, str] | None = None
+    """Status and note from before a pause or the end."""
 
     @property
     def live(self) -> bool:
         """Whether more can happen to it."""
         return self.status not in _ENDS.values()
+
+    def enter(self, step: str, time: datetime | None) -> None:
+        """Begin with a step."""
+        self.step, self.since, self.items, self.done = step, time, 0, 0
+
+    def hold(self, status: str, note: str) -> None:
+        """Stop where it is."""
+        if self.held is None:
+            self.held = self.status, self.note
+        self.status, self.note = status, note
+
+    def release(self) -> None:
+        """Go on where it was."""
+        if self.held is not None:
+            self.status, self.note = self.held
+            self.held = None
+
+    def wake(self) -> None:
+        """Be at work."""
+        if self.live:
+            self.status, self.note, self.held = "RUNNING", "", None
 
 
 class Board:
@@ -64,8 +87,10 @@ class Board:
         if self._closed is not None:
             return self._closed
         statuses = {row.status for row in self._rows.values()}
-        dormant = "SUSPENDED" in statuses and "RUNNING" not in statuses
-        return ExecutionStatus.SUSPENDED if dormant else ExecutionStatus.RUNNING
+        for status in (ExecutionStatus.RUNNING, ExecutionStatus.PAUSED, ExecutionStatus.SUSPENDED):
+            if status in statuses:
+                return status
+        return ExecutionStatus.RUNNING
 
     @property
     def open_tasks(self) -> int:
@@ -92,6 +117,8 @@ class Board:
             self._start(item)
         elif item.type in _CLOSES:
             self._closed = _CLOSES[item.type]
+        elif item.type == "execution_retried":
+            self._closed = None
         elif item.type.startswith(("task", "items")):
             self._task(item.type, item.data)
         elif "branch" in item.data:
@@ -110,7 +137,7 @@ class Board:
             self._row(data["branch"]).items = len(data["items"])
         elif kind == "task_scheduled":
             self._tasks[data["task"]] = data["branch"]
-            self._wake(self._row(data["branch"]))
+            self._row(data["branch"])
         elif kind == "tasks_withdrawn":
             for task in data["tasks"]:
                 self._tasks.pop(task, None)
@@ -130,28 +157,25 @@ class Board:
     def _branch(self, event: Event) -> None:
         row, data = self._row(event.data["branch"]), event.data
         if event.type in _ENDS:
-            row.status = _ENDS[event.type]
-            row.note = error_text(data["error"]) if event.type == "branch_failed" else ""
+            note = error_text(data["error"]) if event.type == "branch_failed" else ""
+            row.hold(_ENDS[event.type], note)
         elif event.type == "step_started":
-            row.step, row.since, row.items, row.done = data["step"], event.time, 0, 0
-            self._wake(row)
-            row.note = ""
+            row.enter(data["step"], event.time)
+            row.wake()
         elif event.type in _DORMANT:
             row.status, row.note = _DORMANT[event.type], _dormant_note(event)
-        elif event.type == "step_failed":
-            row.note = error_text(data["error"])
-        elif event.type == "retry_scheduled":
-            row.note = f"{row.note}; attempt {data['attempt']} at {local_time(data['due'])}"
-        elif event.type in {"signal_consumed", "wait_timed_out", "step_completed", "join_passed"}:
-            self._wake(row)
-            row.note = ""
-
-    @staticmethod
-    def _wake(row: Row) -> None:
-        if row.live:
-            row.status = "RUNNING"
+        elif event.type == "branch_paused":
+            row.hold("PAUSED", data["reason"])
+        elif event.type in _RELEASES:
+            row.release()
+        elif event.type in _WAKES:
+            row.wake()
+        else:
+            row.note = _trouble(event) or row.note
 
 
+_RELEASES: Final = {"branch_unpaused", "branch_resumed"}
+_WAKES: Final = {"signal_consumed", "wait_timed_out", "step_completed", "join_passed"}
 _DORMANT: Final = {
     "signal_awaited": "SUSPENDED",
     "sleep_started": "SUSPENDED",
@@ -165,3 +189,12 @@ def _dormant_note(event: Event) -> str:
     if event.type == "signal_awaited":
         return f"waits for signal {event.data['topic']}{limit}"
     return f"sleeps{limit}" if event.type == "sleep_started" else "waits at the join"
+
+
+def _trouble(event: Event) -> str:
+    """Tell of an error, and of the attempt that follows it."""
+    if event.type == "step_failed":
+        return error_text(event.data["error"])
+    if event.type == "retry_scheduled":
+        return f"attempt {event.data['attempt']} at {local_time(event.data['due'])}"
+    return ""

@@ -93,8 +93,9 @@ def _print_rich_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> 
     from rich.text import Text
 
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for header in headers:
-        table.add_column(Text(header), overflow="fold")
+    for number, header in enumerate(headers):
+        # The first is what people copy: the others make room for it.
+        table.add_column(Text(header), overflow="fold", no_wrap=number == 0)
     for row in rows:
         table.add_row(*(Text(cell, STYLES.get(cell, "")) for cell in row))
     console_on(sys.stdout).print(table)

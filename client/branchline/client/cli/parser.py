@@ -8,6 +8,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from typing import Any
 
+from branchline.client.cli.acting import add_commands as add_acting
 from branchline.client.cli.commands import Commands, add_address, add_json
 from branchline.client.cli.executions import add_commands as add_executions
 from branchline.client.cli.exits import EXIT_CODES
@@ -26,6 +27,7 @@ _GROUPS = (
     add_starting,
     add_executions,
     add_histories,
+    add_acting,
 )
 
 

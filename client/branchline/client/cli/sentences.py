@@ -59,8 +59,8 @@ def _passed(data: _Data) -> str:
     return f"join passed{taken}{without}"
 
 
-def _canceled(data: _Data) -> str:
-    return "execution cancelled" + (f": {data['reason']}" if data["reason"] else "")
+def _because(data: _Data) -> str:
+    return f": {data['reason']}" if data["reason"] else ""
 
 
 def _started(data: _Data) -> str:
@@ -80,7 +80,12 @@ _SENTENCES: Final[Mapping[str, Callable[[_Data], str]]] = {
     "execution_started": _started,
     "execution_completed": lambda _: "execution completed",
     "execution_failed": lambda data: f"execution failed: {error_text(data['error'])}",
-    "execution_canceled": _canceled,
+    "execution_canceled": lambda data: f"execution cancelled{_because(data)}",
+    "execution_retried": lambda _: "execution taken up again",
+    "branch_resumed": _in_branch(lambda _: "goes on"),
+    "pause_requested": _in_branch(lambda data: f"shall pause{_because(data)}"),
+    "branch_paused": _in_branch(lambda data: f"paused{_because(data)}"),
+    "branch_unpaused": _in_branch(lambda _: "goes on after the pause"),
     "branch_started": _in_branch(lambda data: f"branch started from {data['parent']}"),
     "branch_completed": _in_branch(lambda _: "branch completed"),
     "branch_failed": _in_branch(lambda data: f"branch failed: {error_text(data['error'])}"),

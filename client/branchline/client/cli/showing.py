@@ -49,4 +49,6 @@ def _reason(dormant: DormantBranch) -> str:
     until = f" until {local_time(dormant.wake_time)}" if dormant.wake_time else ""
     if dormant.reason is SuspensionReason.WAITING_SIGNAL:
         return f"waits for signal {dormant.topic}{until}"
+    if dormant.reason is SuspensionReason.PAUSED:
+        return f"paused: {dormant.pause_reason}" if dormant.pause_reason else "paused"
     return f"{dormant.reason.lower().replace('_', ' ')}{until}"

@@ -15,6 +15,7 @@ STYLES: Final = {
     "RUNNING": "cyan",
     "WAITING": "yellow",
     "SUSPENDED": "yellow",
+    "PAUSED": "blue",
     "COMPLETED": "green",
     "FAILED": "red",
     "CANCELED": "magenta",

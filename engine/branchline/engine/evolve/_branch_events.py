@@ -42,7 +42,7 @@ def branch_failed(state: Execution, event: e.BranchFailed, time: int) -> None:
     """Apply ``BranchFailed``."""
     branch = state.branches[event.branch]
     branch.error = event.error
-    stopped = Stopped(branch.status, at_edges=event.at_edges)
+    stopped = Stopped(branch.status, event.at_edges, event.entering)
     stop_branch(state, branch, Status.FAILED, stopped, time)
 
 

@@ -36,7 +36,7 @@ def branch_unpaused(state: Execution, event: e.BranchUnpaused, time: int) -> Non
 def keep_deadline(state: Execution, time: int) -> None:
     """Stop the execution's own clock while all its branches are paused (semantics 4.12)."""
     due = state.timers.due.get(DEADLINE)
-    all_paused = state.live.keys() == {Status.PAUSED}
+    all_paused = _all_paused(state)
     if due is not None and all_paused:
         state.timers.stop(DEADLINE)
         state.deadline_left = max(due - time, 0)
@@ -44,3 +44,11 @@ def keep_deadline(state: Execution, time: int) -> None:
         if state.end is None:
             state.timers.start(DEADLINE, time + state.deadline_left)
         state.deadline_left = None
+
+
+def _all_paused(state: Execution) -> bool:
+    """Whether every live branch is paused; at a join it is enough that it shall be (10.5)."""
+    if Status.PAUSED not in state.live or state.live.keys() - {Status.PAUSED, Status.WAITING}:
+        return False
+    waiting = (branch for join in state.joins.values() for branch in join.waiting)
+    return all(state.branches[branch].pause is not None for branch in waiting)

@@ -11,6 +11,7 @@ import grpc
 import structlog
 
 from branchline.server.errors import ServiceError, internal
+from branchline.server.rpc.garbled import Garbled
 from branchline.server.rpc.status import abort
 
 log = structlog.get_logger(__name__)
@@ -30,6 +31,7 @@ def unary(
     @functools.wraps(method)
     async def call(self: _Self, request: _Request, context: Context) -> _Response:
         try:
+            _refuse_garbled(request)
             return await method(self, request, context)
         except ServiceError as error:
             await abort(context, error)
@@ -50,6 +52,7 @@ def streaming(
         # The streams of all methods are generators, and the end of a call ends them at once.
         stream = cast("AsyncGenerator[_Response]", method(self, request, context))
         try:
+            _refuse_garbled(request)
             async with aclosing(stream):
                 async for response in stream:
                     yield response
@@ -60,3 +63,8 @@ def streaming(
             await abort(context, internal())
 
     return call
+
+
+def _refuse_garbled(request: object) -> None:
+    if isinstance(request, Garbled):
+        raise request.error

@@ -67,8 +67,12 @@ def _branch_started(event: e.BranchStarted) -> pb.BranchStarted:
 
 
 def _branch_failed(event: e.BranchFailed) -> pb.BranchFailed:
-    error = failure_message(event.error)
-    return pb.BranchFailed(branch=event.branch, error=error, at_edges=event.at_edges)
+    return pb.BranchFailed(
+        branch=event.branch,
+        error=failure_message(event.error),
+        at_edges=event.at_edges,
+        entering=event.entering,
+    )
 
 
 def _step_failed(event: e.StepFailed) -> pb.StepFailed:

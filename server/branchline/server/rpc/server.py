@@ -7,6 +7,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from branchline.server.rpc.executions import Executions
+from branchline.server.rpc.garbled import GarbledRequests
 from branchline.server.rpc.tasks import Tasks
 from branchline.server.rpc.workflows import Workflows
 from branchline.v1 import (
@@ -35,7 +36,9 @@ class RpcServer:
     def __init__(
         self, workflows: Workflows, executions: Executions, tasks: Tasks, max_message: int
     ) -> None:
-        self._server = grpc.aio.server(options=_options(max_message))
+        self._server = grpc.aio.server(
+            interceptors=[GarbledRequests()], options=_options(max_message)
+        )
         self._health = health.aio.HealthServicer()
         workflow_service_pb2_grpc.add_WorkflowServiceServicer_to_server(workflows, self._server)
         execution_service_pb2_grpc.add_ExecutionServiceServicer_to_server(executions, self._server)

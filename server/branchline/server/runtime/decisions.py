@@ -142,6 +142,8 @@ class Decisions:
         live = self._lives.by_id(request.execution_id)
         closed = loaded.closed.get(request.execution_id)
         try:
+            if request.execution_id in turn.deleted:
+                raise execution_not_found(request.execution_id)
             if live is not None:
                 self._decide(turn, live, request.command)
             elif closed is not None and isinstance(request.command, Retry):

@@ -94,12 +94,14 @@ class LiveExecutions:
 class Change:
     """What a turn has decided for one execution."""
 
-    __slots__ = ("events", "live", "request_id", "started", "wake_changed")
+    __slots__ = ("events", "live", "request_id", "size", "started", "wake_changed")
 
     def __init__(self, live: Live, *, started: bool = False, request_id: str = "") -> None:
         self.live = live
         self.events: list[Event] = []
         self.started = started
         self.request_id = request_id
+        self.size = 0
+        """How many bytes the events take in the history."""
         self.wake_changed = False
         """Whether the execution is due at another time than before."""

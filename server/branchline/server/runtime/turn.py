@@ -120,7 +120,8 @@ def _store_change(batch: Batch, change: Change, now: int) -> None:
     if change.events:
         row = history_row(live.key, state.sequence, now, change.events)
         batch.history.append(row)
-        live.fresh_bytes += len(row.events)
+        change.size = len(row.events)
+        live.fresh_bytes += change.size
         if live.wants_snapshot and state.end is None:
             snapshot = snapshot_row(live.key, state)
             batch.snapshots.append(snapshot)
@@ -129,7 +130,7 @@ def _store_change(batch: Batch, change: Change, now: int) -> None:
     status = state.status
     if change.started:
         batch.started.append(execution_row(change.live, wake_at, change.request_id))
-    elif status is not live.status or wake_at != live.wake_at:
+    elif status.closed or status is not live.status or wake_at != live.wake_at:
         batch.changed.append(
             ExecutionChange(
                 live.key, status_number(status), state.close_time, wake_at, *_ending(live)

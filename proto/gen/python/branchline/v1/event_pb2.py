@@ -27,15 +27,15 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19\x62ranchline/v1/event.proto\x12\rbranchline.v1\x1a\x1d\x62ranchline/v1/execution.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb3\r\n\x05\x45vent\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12(\n\x04time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12<\n\x11\x65xecution_started\x18\x03 \x01(\x0b\x32\x1f.branchline.v1.ExecutionStartedH\x00\x12@\n\x13\x65xecution_completed\x18\x04 \x01(\x0b\x32!.branchline.v1.ExecutionCompletedH\x00\x12:\n\x10\x65xecution_failed\x18\x05 \x01(\x0b\x32\x1e.branchline.v1.ExecutionFailedH\x00\x12>\n\x12\x65xecution_canceled\x18\x06 \x01(\x0b\x32 .branchline.v1.ExecutionCanceledH\x00\x12\x36\n\x0e\x62ranch_started\x18\x07 \x01(\x0b\x32\x1c.branchline.v1.BranchStartedH\x00\x12:\n\x10\x62ranch_completed\x18\x08 \x01(\x0b\x32\x1e.branchline.v1.BranchCompletedH\x00\x12\x34\n\rbranch_failed\x18\t \x01(\x0b\x32\x1b.branchline.v1.BranchFailedH\x00\x12\x38\n\x0f\x62ranch_canceled\x18\n \x01(\x0b\x32\x1d.branchline.v1.BranchCanceledH\x00\x12\x32\n\x0cstep_started\x18\x0b \x01(\x0b\x32\x1a.branchline.v1.StepStartedH\x00\x12\x36\n\x0estep_completed\x18\x0c \x01(\x0b\x32\x1c.branchline.v1.StepCompletedH\x00\x12\x30\n\x0bstep_failed\x18\r \x01(\x0b\x32\x19.branchline.v1.StepFailedH\x00\x12\x32\n\x0citems_listed\x18\x0e \x01(\x0b\x32\x1a.branchline.v1.ItemsListedH\x00\x12\x36\n\x0etask_scheduled\x18\x0f \x01(\x0b\x32\x1c.branchline.v1.TaskScheduledH\x00\x12\x36\n\x0etask_completed\x18\x10 \x01(\x0b\x32\x1c.branchline.v1.TaskCompletedH\x00\x12\x30\n\x0btask_failed\x18\x11 \x01(\x0b\x32\x19.branchline.v1.TaskFailedH\x00\x12\x38\n\x0ftasks_withdrawn\x18\x12 \x01(\x0b\x32\x1d.branchline.v1.TasksWithdrawnH\x00\x12\x38\n\x0fretry_scheduled\x18\x13 \x01(\x0b\x32\x1d.branchline.v1.RetryScheduledH\x00\x12\x38\n\x0fsignal_received\x18\x14 \x01(\x0b\x32\x1d.branchline.v1.SignalReceivedH\x00\x12\x36\n\x0esignal_awaited\x18\x15 \x01(\x0b\x32\x1c.branchline.v1.SignalAwaitedH\x00\x12\x38\n\x0fsignal_consumed\x18\x16 \x01(\x0b\x32\x1d.branchline.v1.SignalConsumedH\x00\x12\x35\n\x0ewait_timed_out\x18\x17 \x01(\x0b\x32\x1b.branchline.v1.WaitTimedOutH\x00\x12\x34\n\rsleep_started\x18\x18 \x01(\x0b\x32\x1b.branchline.v1.SleepStartedH\x00\x12\x32\n\x0cjoin_reached\x18\x19 \x01(\x0b\x32\x1a.branchline.v1.JoinReachedH\x00\x12\x30\n\x0bjoin_passed\x18\x1a \x01(\x0b\x32\x19.branchline.v1.JoinPassedH\x00\x12\x38\n\x0fpause_requested\x18\x1b \x01(\x0b\x32\x1d.branchline.v1.PauseRequestedH\x00\x12\x34\n\rbranch_paused\x18\x1c \x01(\x0b\x32\x1b.branchline.v1.BranchPausedH\x00\x12\x38\n\x0f\x62ranch_unpaused\x18\x1d \x01(\x0b\x32\x1d.branchline.v1.BranchUnpausedH\x00\x12<\n\x11\x65xecution_retried\x18\x1e \x01(\x0b\x32\x1f.branchline.v1.ExecutionRetriedH\x00\x12\x36\n\x0e\x62ranch_resumed\x18\x1f \x01(\x0b\x32\x1c.branchline.v1.BranchResumedH\x00\x42\x07\n\x05\x65vent\"\x8c\x01\n\x10\x45xecutionStarted\x12\x10\n\x08workflow\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x05\x12\x13\n\x0binputs_json\x18\x03 \x01(\t\x12\x12\n\nstate_json\x18\x04 \x01(\t\x12,\n\x08\x64\x65\x61\x64line\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"*\n\x12\x45xecutionCompleted\x12\x14\n\x0coutputs_json\x18\x01 \x01(\t\"8\n\x0f\x45xecutionFailed\x12%\n\x05\x65rror\x18\x01 \x01(\x0b\x32\x16.branchline.v1.Failure\"#\n\x11\x45xecutionCanceled\x12\x0e\n\x06reason\x18\x01 \x01(\t\"@\n\x10\x45xecutionRetried\x12,\n\x08\x64\x65\x61\x64line\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x1f\n\rBranchResumed\x12\x0e\n\x06\x62ranch\x18\x01 \x01(\t\"=\n\rBranchStarted\x12\x0e\n\x06\x62ranch\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0e\n\x06parent\x18\x03 \x01(\t\"!\n\x0f\x42ranchCompleted\x12\x0e\n\x06\x62ranch\x18\x01 \x01(\t\"W\n\x0c\x42ranchFailed\x12\x0e\n\x06\x62ranch\x18\x01 \x01(\t\x12%\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x16.branchline.v1.Failure\x12\x10\n\x08\x61t_edges\x18\x03 \x01(\x08\"2\n\x0e\x42ranchCanceled\x12\x0e\n\x06\x62ranch\x18\x01 \x01(\t\x12\x10\n\x08\x65ntering\x18\x02 \x01(\t\"+\n\x0bStepStarted\x12\x0e\n\x06\x62ranch\x18\x01 \x01(\t\x12\x0c\n\x04step\x18\x02 \x01(\t\".\n\rStepCompleted\x12\x0e\n\x06\x62ranch\x18\x01 \x01(\t\x12\r\n\x05store\x18\x02 \x01(\t\"e\n\nStepFailed\x12\x0e\n\x06\x62ranch\x18\x01 \x01(\t\x12%\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x16.branchline.v1.Failure\x12\x11\n\tcaught_by\x18\x03 \x01(\t\x12\r\n\x05store\x18\x04 \x01(\t\"1\n\x0bItemsListed\x12\x0e\n\x06\x62ranch\x18\x01 \x01(\t\x12\x12\n\nitems_json\x18\x02 \x03(\t\"\xc5\x01\n\rTaskScheduled\x12\x0c\n\x04task\x18\x01 \x01(\x03\x12\x0e\n\x06\x62ranch\x18\x02 \x01(\t\x12\x11\n\x04item\x18\x03 \x01(\x05H\x00\x88\x01\x01\x12\x0f\n\x07\x61ttempt\x18\x04 \x01(\x05\x12\x10\n\x08\x61\x63tivity\x18\x05 \x01(\t\x12\x12\n\ntask_queue\x18\x06 \x01(\t\x12\x17\n\x0fparameters_json\x18\x07 \x01(\t\x12*\n\x07timeout\x18\x08 \x01(\x0b\x32\x19.google.protobuf.DurationB\x07\n\x05_item\"T\n\rTaskCompleted\x12\x0c\n\x04task\x18\x01 \x01(\x03\x12\x13\n\x0bresult_json\x18\x02 \x01(\t\x12\x10\n\x08set_json\x18\x03 \x01(\t\x12\x0e\n\x06remove\x18\x04 \x03(\t\"A\n\nTaskFailed\x12\x0c\n\x04task\x18\x01 \x01(\x03\x12%\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x16.branchline.v1.Failure\"\x1f\n\x0eTasksWithdrawn\x12\r\n\x05tasks\x18\x01 \x03(\x03\"\x86\x01\n\x0eRetryScheduled\x12\x0e\n\x06\x62ranch\x18\x01 \x01(\t\x12\x11\n\x04item\x18\x02 \x01(\x05H\x00\x88\x01\x01\x12\x0f\n\x07\x61ttempt\x18\x03 \x01(\x05\x12\'\n\x03\x64ue\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06policy\x18\x05 \x01(\x05\x42\x07\n\x05_item\"X\n\x0eSignalReceived\x12\x0e\n\x06signal\x18\x01 \x01(\x03\x12\r\n\x05topic\x18\x02 \x01(\t\x12\x14\n\x0cpayload_json\x18\x03 \x01(\t\x12\x11\n\tsignal_id\x18\x04 \x01(\t\"Y\n\rSignalAwaited\x12\x0e\n\x06\x62ranch\x18\x01 \x01(\t\x12\r\n\x05topic\x18\x02 \x01(\t\x12)\n\x05until\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"0\n\x0eSignalConsumed\x12\x0e\n\x06\x62ranch\x18\x01 \x01(\t\x12\x0e\n\x06signal\x18\x02 \x01(\x03\"\x1e\n\x0cWaitTimedOut\x12\x0e\n\x06\x62ranch\x18\x01 \x01(\t\"I\n\x0cSleepStarted\x12\x0e\n\x06\x62ranch\x18\x01 \x01(\t\x12)\n\x05until\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x1d\n\x0bJoinReached\x12\x0e\n\x06\x62ranch\x18\x01 \x01(\t\"c\n\nJoinPassed\x12\x0e\n\x06\x62ranch\x18\x01 \x01(\t\x12\r\n\x05taken\x18\x02 \x03(\t\x12$\n\x06merges\x18\x03 \x03(\x0b\x32\x14.branchline.v1.Merge\x12\x10\n\x08left_out\x18\x04 \x03(\t\"0\n\x0ePauseRequested\x12\x0e\n\x06\x62ranch\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\"c\n\x0c\x42ranchPaused\x12\x0e\n\x06\x62ranch\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12%\n\x04next\x18\x03 \x01(\x0e\x32\x17.branchline.v1.NextMove\x12\x0c\n\x04step\x18\x04 \x01(\t\" \n\x0e\x42ranchUnpaused\x12\x0e\n\x06\x62ranch\x18\x01 \x01(\t\">\n\x05Merge\x12\x0e\n\x06\x62ranch\x18\x01 \x01(\t\x12\x10\n\x08variable\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65stination\x18\x03 \x01(\t\"\xb5\x01\n\x08Progress\x12\x0e\n\x06\x62ranch\x18\x01 \x01(\t\x12\x0c\n\x04step\x18\x02 \x01(\t\x12\x10\n\x08\x61\x63tivity\x18\x03 \x01(\t\x12\x11\n\x04item\x18\x04 \x01(\x05H\x00\x88\x01\x01\x12\x0f\n\x07\x61ttempt\x18\x05 \x01(\x05\x12\x0f\n\x07message\x18\x06 \x01(\t\x12\x11\n\tdata_json\x18\x07 \x01(\t\x12(\n\x04time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x07\n\x05_item*v\n\x08NextMove\x12\x19\n\x15NEXT_MOVE_UNSPECIFIED\x10\x00\x12\x12\n\x0eNEXT_MOVE_STAY\x10\x01\x12\x13\n\x0fNEXT_MOVE_EDGES\x10\x02\x12\x13\n\x0fNEXT_MOVE_ENTER\x10\x03\x12\x11\n\rNEXT_MOVE_END\x10\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19\x62ranchline/v1/event.proto\x12\rbranchline.v1\x1a\x1d\x62ranchline/v1/execution.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb3\r\n\x05\x45vent\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12(\n\x04time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12<\n\x11\x65xecution_started\x18\x03 \x01(\x0b\x32\x1f.branchline.v1.ExecutionStartedH\x00\x12@\n\x13\x65xecution_completed\x18\x04 \x01(\x0b\x32!.branchline.v1.ExecutionCompletedH\x00\x12:\n\x10\x65xecution_failed\x18\x05 \x01(\x0b\x32\x1e.branchline.v1.ExecutionFailedH\x00\x12>\n\x12\x65xecution_canceled\x18\x06 \x01(\x0b\x32 .branchline.v1.ExecutionCanceledH\x00\x12\x36\n\x0e\x62ranch_started\x18\x07 \x01(\x0b\x32\x1c.branchline.v1.BranchStartedH\x00\x12:\n\x10\x62ranch_completed\x18\x08 \x01(\x0b\x32\x1e.branchline.v1.BranchCompletedH\x00\x12\x34\n\rbranch_failed\x18\t \x01(\x0b\x32\x1b.branchline.v1.BranchFailedH\x00\x12\x38\n\x0f\x62ranch_canceled\x18\n \x01(\x0b\x32\x1d.branchline.v1.BranchCanceledH\x00\x12\x32\n\x0cstep_started\x18\x0b \x01(\x0b\x32\x1a.branchline.v1.StepStartedH\x00\x12\x36\n\x0estep_completed\x18\x0c \x01(\x0b\x32\x1c.branchline.v1.StepCompletedH\x00\x12\x30\n\x0bstep_failed\x18\r \x01(\x0b\x32\x19.branchline.v1.StepFailedH\x00\x12\x32\n\x0citems_listed\x18\x0e \x01(\x0b\x32\x1a.branchline.v1.ItemsListedH\x00\x12\x36\n\x0etask_scheduled\x18\x0f \x01(\x0b\x32\x1c.branchline.v1.TaskScheduledH\x00\x12\x36\n\x0etask_completed\x18\x10 \x01(\x0b\x32\x1c.branchline.v1.TaskCompletedH\x00\x12\x30\n\x0btask_failed\x18\x11 \x01(\x0b\x32\x19.branchline.v1.TaskFailedH\x00\x12\x38\n\x0ftasks_withdrawn\x18\x12 \x01(\x0b\x32\x1d.branchline.v1.TasksWithdrawnH\x00\x12\x38\n\x0fretry_scheduled\x18\x13 \x01(\x0b\x32\x1d.branchline.v1.RetryScheduledH\x00\x12\x38\n\x0fsignal_received\x18\x14 \x01(\x0b\x32\x1d.branchline.v1.SignalReceivedH\x00\x12\x36\n\x0esignal_awaited\x18\x15 \x01(\x0b\x32\x1c.branchline.v1.SignalAwaitedH\x00\x12\x38\n\x0fsignal_consumed\x18\x16 \x01(\x0b\x32\x1d.branchline.v1.SignalConsumedH\x00\x12\x35\n\x0ewait_timed_out\x18\x17 \x01(\x0b\x32\x1b.branchline.v1.WaitTimedOutH\x00\x12\x34\n\rsleep_started\x18\x18 \x01(\x0b\x32\x1b.branchline.v1.SleepStartedH\x00\x12\x32\n\x0cjoin_reached\x18\x19 \x01(\x0b\x32\x1a.branchline.v1.JoinReachedH\x00\x12\x30\n\x0bjoin_passed\x18\x1a \x01(\x0b\x32\x19.branchline.v1.JoinPassedH\x00\x12\x38\n\x0fpause_requested\x18\x1b \x01(\x0b\x32\x1d.branchline.v1.PauseRequestedH\x00\x12\x34\n\rbranch_paused\x18\x1c \x01(\x0b\x32\x1b.branchline.v1.BranchPausedH\x00\x12\x38\n\x0f\x62ranch_unpaused\x18\x1d \x01(\x0b\x32\x1d.branchline.v1.BranchUnpausedH\x00\x12<\n\x11\x65xecution_retried\x18\x1e \x01(\x0b\x32\x1f.branchline.v1.ExecutionRetriedH\x00\x12\x36\n\x0e\x62ranch_resumed\x18\x1f \x01(\x0b\x32\x1c.branchline.v1.BranchResumedH\x00\x42\x07\n\x05\x65vent\"\x8c\x01\n\x10\x45xecutionStarted\x12\x10\n\x08workflow\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x05\x12\x13\n\x0binputs_json\x18\x03 \x01(\t\x12\x12\n\nstate_json\x18\x04 \x01(\t\x12,\n\x08\x64\x65\x61\x64line\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"*\n\x12\x45xecutionCompleted\x12\x14\n\x0coutputs_json\x18\x01 \x01(\t\"8\n\x0f\x45xecutionFailed\x12%\n\x05\x65rror\x18\x01 \x01(\x0b\x32\x16.branchline.v1.Failure\"#\n\x11\x45xecutionCanceled\x12\x0e\n\x06reason\x18\x01 \x01(\t\"@\n\x10\x45xecutionRetried\x12,\n\x08\x64\x65\x61\x64line\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x1f\n\rBranchResumed\x12\x0e\n\x06\x62ranch\x18\x01 \x01(\t\"=\n\rBranchStarted\x12\x0e\n\x06\x62ranch\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0e\n\x06parent\x18\x03 \x01(\t\"!\n\x0f\x42ranchCompleted\x12\x0e\n\x06\x62ranch\x18\x01 \x01(\t\"i\n\x0c\x42ranchFailed\x12\x0e\n\x06\x62ranch\x18\x01 \x01(\t\x12%\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x16.branchline.v1.Failure\x12\x10\n\x08\x61t_edges\x18\x03 \x01(\x08\x12\x10\n\x08\x65ntering\x18\x04 \x01(\t\"2\n\x0e\x42ranchCanceled\x12\x0e\n\x06\x62ranch\x18\x01 \x01(\t\x12\x10\n\x08\x65ntering\x18\x02 \x01(\t\"+\n\x0bStepStarted\x12\x0e\n\x06\x62ranch\x18\x01 \x01(\t\x12\x0c\n\x04step\x18\x02 \x01(\t\".\n\rStepCompleted\x12\x0e\n\x06\x62ranch\x18\x01 \x01(\t\x12\r\n\x05store\x18\x02 \x01(\t\"e\n\nStepFailed\x12\x0e\n\x06\x62ranch\x18\x01 \x01(\t\x12%\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x16.branchline.v1.Failure\x12\x11\n\tcaught_by\x18\x03 \x01(\t\x12\r\n\x05store\x18\x04 \x01(\t\"1\n\x0bItemsListed\x12\x0e\n\x06\x62ranch\x18\x01 \x01(\t\x12\x12\n\nitems_json\x18\x02 \x03(\t\"\xc5\x01\n\rTaskScheduled\x12\x0c\n\x04task\x18\x01 \x01(\x03\x12\x0e\n\x06\x62ranch\x18\x02 \x01(\t\x12\x11\n\x04item\x18\x03 \x01(\x05H\x00\x88\x01\x01\x12\x0f\n\x07\x61ttempt\x18\x04 \x01(\x05\x12\x10\n\x08\x61\x63tivity\x18\x05 \x01(\t\x12\x12\n\ntask_queue\x18\x06 \x01(\t\x12\x17\n\x0fparameters_json\x18\x07 \x01(\t\x12*\n\x07timeout\x18\x08 \x01(\x0b\x32\x19.google.protobuf.DurationB\x07\n\x05_item\"T\n\rTaskCompleted\x12\x0c\n\x04task\x18\x01 \x01(\x03\x12\x13\n\x0bresult_json\x18\x02 \x01(\t\x12\x10\n\x08set_json\x18\x03 \x01(\t\x12\x0e\n\x06remove\x18\x04 \x03(\t\"A\n\nTaskFailed\x12\x0c\n\x04task\x18\x01 \x01(\x03\x12%\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x16.branchline.v1.Failure\"\x1f\n\x0eTasksWithdrawn\x12\r\n\x05tasks\x18\x01 \x03(\x03\"\x86\x01\n\x0eRetryScheduled\x12\x0e\n\x06\x62ranch\x18\x01 \x01(\t\x12\x11\n\x04item\x18\x02 \x01(\x05H\x00\x88\x01\x01\x12\x0f\n\x07\x61ttempt\x18\x03 \x01(\x05\x12\'\n\x03\x64ue\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06policy\x18\x05 \x01(\x05\x42\x07\n\x05_item\"X\n\x0eSignalReceived\x12\x0e\n\x06signal\x18\x01 \x01(\x03\x12\r\n\x05topic\x18\x02 \x01(\t\x12\x14\n\x0cpayload_json\x18\x03 \x01(\t\x12\x11\n\tsignal_id\x18\x04 \x01(\t\"Y\n\rSignalAwaited\x12\x0e\n\x06\x62ranch\x18\x01 \x01(\t\x12\r\n\x05topic\x18\x02 \x01(\t\x12)\n\x05until\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"0\n\x0eSignalConsumed\x12\x0e\n\x06\x62ranch\x18\x01 \x01(\t\x12\x0e\n\x06signal\x18\x02 \x01(\x03\"\x1e\n\x0cWaitTimedOut\x12\x0e\n\x06\x62ranch\x18\x01 \x01(\t\"I\n\x0cSleepStarted\x12\x0e\n\x06\x62ranch\x18\x01 \x01(\t\x12)\n\x05until\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x1d\n\x0bJoinReached\x12\x0e\n\x06\x62ranch\x18\x01 \x01(\t\"c\n\nJoinPassed\x12\x0e\n\x06\x62ranch\x18\x01 \x01(\t\x12\r\n\x05taken\x18\x02 \x03(\t\x12$\n\x06merges\x18\x03 \x03(\x0b\x32\x14.branchline.v1.Merge\x12\x10\n\x08left_out\x18\x04 \x03(\t\"0\n\x0ePauseRequested\x12\x0e\n\x06\x62ranch\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\"c\n\x0c\x42ranchPaused\x12\x0e\n\x06\x62ranch\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12%\n\x04next\x18\x03 \x01(\x0e\x32\x17.branchline.v1.NextMove\x12\x0c\n\x04step\x18\x04 \x01(\t\" \n\x0e\x42ranchUnpaused\x12\x0e\n\x06\x62ranch\x18\x01 \x01(\t\">\n\x05Merge\x12\x0e\n\x06\x62ranch\x18\x01 \x01(\t\x12\x10\n\x08variable\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65stination\x18\x03 \x01(\t\"\xb5\x01\n\x08Progress\x12\x0e\n\x06\x62ranch\x18\x01 \x01(\t\x12\x0c\n\x04step\x18\x02 \x01(\t\x12\x10\n\x08\x61\x63tivity\x18\x03 \x01(\t\x12\x11\n\x04item\x18\x04 \x01(\x05H\x00\x88\x01\x01\x12\x0f\n\x07\x61ttempt\x18\x05 \x01(\x05\x12\x0f\n\x07message\x18\x06 \x01(\t\x12\x11\n\tdata_json\x18\x07 \x01(\t\x12(\n\x04time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x07\n\x05_item*v\n\x08NextMove\x12\x19\n\x15NEXT_MOVE_UNSPECIFIED\x10\x00\x12\x12\n\x0eNEXT_MOVE_STAY\x10\x01\x12\x13\n\x0fNEXT_MOVE_EDGES\x10\x02\x12\x13\n\x0fNEXT_MOVE_ENTER\x10\x03\x12\x11\n\rNEXT_MOVE_END\x10\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'branchline.v1.event_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_NEXTMOVE']._serialized_start=4151
-  _globals['_NEXTMOVE']._serialized_end=4269
+  _globals['_NEXTMOVE']._serialized_start=4169
+  _globals['_NEXTMOVE']._serialized_end=4287
   _globals['_EVENT']._serialized_start=141
   _globals['_EVENT']._serialized_end=1856
   _globals['_EXECUTIONSTARTED']._serialized_start=1859
@@ -55,49 +55,49 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_BRANCHCOMPLETED']._serialized_start=2302
   _globals['_BRANCHCOMPLETED']._serialized_end=2335
   _globals['_BRANCHFAILED']._serialized_start=2337
-  _globals['_BRANCHFAILED']._serialized_end=2424
-  _globals['_BRANCHCANCELED']._serialized_start=2426
-  _globals['_BRANCHCANCELED']._serialized_end=2476
-  _globals['_STEPSTARTED']._serialized_start=2478
-  _globals['_STEPSTARTED']._serialized_end=2521
-  _globals['_STEPCOMPLETED']._serialized_start=2523
-  _globals['_STEPCOMPLETED']._serialized_end=2569
-  _globals['_STEPFAILED']._serialized_start=2571
-  _globals['_STEPFAILED']._serialized_end=2672
-  _globals['_ITEMSLISTED']._serialized_start=2674
-  _globals['_ITEMSLISTED']._serialized_end=2723
-  _globals['_TASKSCHEDULED']._serialized_start=2726
-  _globals['_TASKSCHEDULED']._serialized_end=2923
-  _globals['_TASKCOMPLETED']._serialized_start=2925
-  _globals['_TASKCOMPLETED']._serialized_end=3009
-  _globals['_TASKFAILED']._serialized_start=3011
-  _globals['_TASKFAILED']._serialized_end=3076
-  _globals['_TASKSWITHDRAWN']._serialized_start=3078
-  _globals['_TASKSWITHDRAWN']._serialized_end=3109
-  _globals['_RETRYSCHEDULED']._serialized_start=3112
-  _globals['_RETRYSCHEDULED']._serialized_end=3246
-  _globals['_SIGNALRECEIVED']._serialized_start=3248
-  _globals['_SIGNALRECEIVED']._serialized_end=3336
-  _globals['_SIGNALAWAITED']._serialized_start=3338
-  _globals['_SIGNALAWAITED']._serialized_end=3427
-  _globals['_SIGNALCONSUMED']._serialized_start=3429
-  _globals['_SIGNALCONSUMED']._serialized_end=3477
-  _globals['_WAITTIMEDOUT']._serialized_start=3479
-  _globals['_WAITTIMEDOUT']._serialized_end=3509
-  _globals['_SLEEPSTARTED']._serialized_start=3511
-  _globals['_SLEEPSTARTED']._serialized_end=3584
-  _globals['_JOINREACHED']._serialized_start=3586
-  _globals['_JOINREACHED']._serialized_end=3615
-  _globals['_JOINPASSED']._serialized_start=3617
-  _globals['_JOINPASSED']._serialized_end=3716
-  _globals['_PAUSEREQUESTED']._serialized_start=3718
-  _globals['_PAUSEREQUESTED']._serialized_end=3766
-  _globals['_BRANCHPAUSED']._serialized_start=3768
-  _globals['_BRANCHPAUSED']._serialized_end=3867
-  _globals['_BRANCHUNPAUSED']._serialized_start=3869
-  _globals['_BRANCHUNPAUSED']._serialized_end=3901
-  _globals['_MERGE']._serialized_start=3903
-  _globals['_MERGE']._serialized_end=3965
-  _globals['_PROGRESS']._serialized_start=3968
-  _globals['_PROGRESS']._serialized_end=4149
+  _globals['_BRANCHFAILED']._serialized_end=2442
+  _globals['_BRANCHCANCELED']._serialized_start=2444
+  _globals['_BRANCHCANCELED']._serialized_end=2494
+  _globals['_STEPSTARTED']._serialized_start=2496
+  _globals['_STEPSTARTED']._serialized_end=2539
+  _globals['_STEPCOMPLETED']._serialized_start=2541
+  _globals['_STEPCOMPLETED']._serialized_end=2587
+  _globals['_STEPFAILED']._serialized_start=2589
+  _globals['_STEPFAILED']._serialized_end=2690
+  _globals['_ITEMSLISTED']._serialized_start=2692
+  _globals['_ITEMSLISTED']._serialized_end=2741
+  _globals['_TASKSCHEDULED']._serialized_start=2744
+  _globals['_TASKSCHEDULED']._serialized_end=2941
+  _globals['_TASKCOMPLETED']._serialized_start=2943
+  _globals['_TASKCOMPLETED']._serialized_end=3027
+  _globals['_TASKFAILED']._serialized_start=3029
+  _globals['_TASKFAILED']._serialized_end=3094
+  _globals['_TASKSWITHDRAWN']._serialized_start=3096
+  _globals['_TASKSWITHDRAWN']._serialized_end=3127
+  _globals['_RETRYSCHEDULED']._serialized_start=3130
+  _globals['_RETRYSCHEDULED']._serialized_end=3264
+  _globals['_SIGNALRECEIVED']._serialized_start=3266
+  _globals['_SIGNALRECEIVED']._serialized_end=3354
+  _globals['_SIGNALAWAITED']._serialized_start=3356
+  _globals['_SIGNALAWAITED']._serialized_end=3445
+  _globals['_SIGNALCONSUMED']._serialized_start=3447
+  _globals['_SIGNALCONSUMED']._serialized_end=3495
+  _globals['_WAITTIMEDOUT']._serialized_start=3497
+  _globals['_WAITTIMEDOUT']._serialized_end=3527
+  _globals['_SLEEPSTARTED']._serialized_start=3529
+  _globals['_SLEEPSTARTED']._serialized_end=3602
+  _globals['_JOINREACHED']._serialized_start=3604
+  _globals['_JOINREACHED']._serialized_end=3633
+  _globals['_JOINPASSED']._serialized_start=3635
+  _globals['_JOINPASSED']._serialized_end=3734
+  _globals['_PAUSEREQUESTED']._serialized_start=3736
+  _globals['_PAUSEREQUESTED']._serialized_end=3784
+  _globals['_BRANCHPAUSED']._serialized_start=3786
+  _globals['_BRANCHPAUSED']._serialized_end=3885
+  _globals['_BRANCHUNPAUSED']._serialized_start=3887
+  _globals['_BRANCHUNPAUSED']._serialized_end=3919
+  _globals['_MERGE']._serialized_start=3921
+  _globals['_MERGE']._serialized_end=3983
+  _globals['_PROGRESS']._serialized_start=3986
+  _globals['_PROGRESS']._serialized_end=4167
 # @@protoc_insertion_point(module_scope)

@@ -473,10 +473,13 @@ class BranchFailed(_message.Message):
     BRANCH_FIELD_NUMBER: _builtins.int
     ERROR_FIELD_NUMBER: _builtins.int
     AT_EDGES_FIELD_NUMBER: _builtins.int
+    ENTERING_FIELD_NUMBER: _builtins.int
     branch: _builtins.str
     """The branch's id."""
     at_edges: _builtins.bool
     """Whether its step was done and its edges failed."""
+    entering: _builtins.str
+    """The step that it could not enter any more; empty when it was in one."""
     @_builtins.property
     def error(self) -> _execution_pb2.Failure:
         """Why."""
@@ -487,10 +490,11 @@ class BranchFailed(_message.Message):
         branch: _builtins.str = ...,
         error: _execution_pb2.Failure | None = ...,
         at_edges: _builtins.bool = ...,
+        entering: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["error", b"error"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_edges", b"at_edges", "branch", b"branch", "error", b"error"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_edges", b"at_edges", "branch", b"branch", "entering", b"entering", "error", b"error"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
