@@ -89,6 +89,8 @@ class Event(_message.Message):
     PAUSE_REQUESTED_FIELD_NUMBER: _builtins.int
     BRANCH_PAUSED_FIELD_NUMBER: _builtins.int
     BRANCH_UNPAUSED_FIELD_NUMBER: _builtins.int
+    TASK_WAITING_FIELD_NUMBER: _builtins.int
+    VALUE_RECORDED_FIELD_NUMBER: _builtins.int
     EXECUTION_RETRIED_FIELD_NUMBER: _builtins.int
     BRANCH_RESUMED_FIELD_NUMBER: _builtins.int
     sequence: _builtins.int
@@ -206,6 +208,14 @@ class Event(_message.Message):
         """A branch is no longer held, nor shall it be."""
 
     @_builtins.property
+    def task_waiting(self) -> Global___TaskWaiting:
+        """An activity waits for a signal."""
+
+    @_builtins.property
+    def value_recorded(self) -> Global___ValueRecorded:
+        """An activity recorded a value."""
+
+    @_builtins.property
     def execution_retried(self) -> Global___ExecutionRetried:
         """The failed execution is taken up again."""
 
@@ -245,14 +255,16 @@ class Event(_message.Message):
         pause_requested: Global___PauseRequested | None = ...,
         branch_paused: Global___BranchPaused | None = ...,
         branch_unpaused: Global___BranchUnpaused | None = ...,
+        task_waiting: Global___TaskWaiting | None = ...,
+        value_recorded: Global___ValueRecorded | None = ...,
         execution_retried: Global___ExecutionRetried | None = ...,
         branch_resumed: Global___BranchResumed | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["branch_canceled", b"branch_canceled", "branch_completed", b"branch_completed", "branch_failed", b"branch_failed", "branch_paused", b"branch_paused", "branch_resumed", b"branch_resumed", "branch_started", b"branch_started", "branch_unpaused", b"branch_unpaused", "event", b"event", "execution_canceled", b"execution_canceled", "execution_completed", b"execution_completed", "execution_failed", b"execution_failed", "execution_retried", b"execution_retried", "execution_started", b"execution_started", "items_listed", b"items_listed", "join_passed", b"join_passed", "join_reached", b"join_reached", "pause_requested", b"pause_requested", "retry_scheduled", b"retry_scheduled", "signal_awaited", b"signal_awaited", "signal_consumed", b"signal_consumed", "signal_received", b"signal_received", "sleep_started", b"sleep_started", "step_completed", b"step_completed", "step_failed", b"step_failed", "step_started", b"step_started", "task_completed", b"task_completed", "task_failed", b"task_failed", "task_scheduled", b"task_scheduled", "tasks_withdrawn", b"tasks_withdrawn", "time", b"time", "wait_timed_out", b"wait_timed_out"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["branch_canceled", b"branch_canceled", "branch_completed", b"branch_completed", "branch_failed", b"branch_failed", "branch_paused", b"branch_paused", "branch_resumed", b"branch_resumed", "branch_started", b"branch_started", "branch_unpaused", b"branch_unpaused", "event", b"event", "execution_canceled", b"execution_canceled", "execution_completed", b"execution_completed", "execution_failed", b"execution_failed", "execution_retried", b"execution_retried", "execution_started", b"execution_started", "items_listed", b"items_listed", "join_passed", b"join_passed", "join_reached", b"join_reached", "pause_requested", b"pause_requested", "retry_scheduled", b"retry_scheduled", "signal_awaited", b"signal_awaited", "signal_consumed", b"signal_consumed", "signal_received", b"signal_received", "sleep_started", b"sleep_started", "step_completed", b"step_completed", "step_failed", b"step_failed", "step_started", b"step_started", "task_completed", b"task_completed", "task_failed", b"task_failed", "task_scheduled", b"task_scheduled", "task_waiting", b"task_waiting", "tasks_withdrawn", b"tasks_withdrawn", "time", b"time", "value_recorded", b"value_recorded", "wait_timed_out", b"wait_timed_out"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["branch_canceled", b"branch_canceled", "branch_completed", b"branch_completed", "branch_failed", b"branch_failed", "branch_paused", b"branch_paused", "branch_resumed", b"branch_resumed", "branch_started", b"branch_started", "branch_unpaused", b"branch_unpaused", "event", b"event", "execution_canceled", b"execution_canceled", "execution_completed", b"execution_completed", "execution_failed", b"execution_failed", "execution_retried", b"execution_retried", "execution_started", b"execution_started", "items_listed", b"items_listed", "join_passed", b"join_passed", "join_reached", b"join_reached", "pause_requested", b"pause_requested", "retry_scheduled", b"retry_scheduled", "sequence", b"sequence", "signal_awaited", b"signal_awaited", "signal_consumed", b"signal_consumed", "signal_received", b"signal_received", "sleep_started", b"sleep_started", "step_completed", b"step_completed", "step_failed", b"step_failed", "step_started", b"step_started", "task_completed", b"task_completed", "task_failed", b"task_failed", "task_scheduled", b"task_scheduled", "tasks_withdrawn", b"tasks_withdrawn", "time", b"time", "wait_timed_out", b"wait_timed_out"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["branch_canceled", b"branch_canceled", "branch_completed", b"branch_completed", "branch_failed", b"branch_failed", "branch_paused", b"branch_paused", "branch_resumed", b"branch_resumed", "branch_started", b"branch_started", "branch_unpaused", b"branch_unpaused", "event", b"event", "execution_canceled", b"execution_canceled", "execution_completed", b"execution_completed", "execution_failed", b"execution_failed", "execution_retried", b"execution_retried", "execution_started", b"execution_started", "items_listed", b"items_listed", "join_passed", b"join_passed", "join_reached", b"join_reached", "pause_requested", b"pause_requested", "retry_scheduled", b"retry_scheduled", "sequence", b"sequence", "signal_awaited", b"signal_awaited", "signal_consumed", b"signal_consumed", "signal_received", b"signal_received", "sleep_started", b"sleep_started", "step_completed", b"step_completed", "step_failed", b"step_failed", "step_started", b"step_started", "task_completed", b"task_completed", "task_failed", b"task_failed", "task_scheduled", b"task_scheduled", "task_waiting", b"task_waiting", "tasks_withdrawn", b"tasks_withdrawn", "time", b"time", "value_recorded", b"value_recorded", "wait_timed_out", b"wait_timed_out"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["execution_started", "execution_completed", "execution_failed", "execution_canceled", "branch_started", "branch_completed", "branch_failed", "branch_canceled", "step_started", "step_completed", "step_failed", "items_listed", "task_scheduled", "task_completed", "task_failed", "tasks_withdrawn", "retry_scheduled", "signal_received", "signal_awaited", "signal_consumed", "wait_timed_out", "sleep_started", "join_reached", "join_passed", "pause_requested", "branch_paused", "branch_unpaused", "execution_retried", "branch_resumed"]  # noqa: Y015
+    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["execution_started", "execution_completed", "execution_failed", "execution_canceled", "branch_started", "branch_completed", "branch_failed", "branch_canceled", "step_started", "step_completed", "step_failed", "items_listed", "task_scheduled", "task_completed", "task_failed", "tasks_withdrawn", "retry_scheduled", "signal_received", "signal_awaited", "signal_consumed", "wait_timed_out", "sleep_started", "join_reached", "join_passed", "pause_requested", "branch_paused", "branch_unpaused", "task_waiting", "value_recorded", "execution_retried", "branch_resumed"]  # noqa: Y015
     _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
 
@@ -761,6 +773,72 @@ class TaskFailed(_message.Message):
 Global___TaskFailed: _TypeAlias = TaskFailed  # noqa: Y015
 
 @_typing.final
+class TaskWaiting(_message.Message):
+    """An activity waits for a signal; its worker is free meanwhile."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TASK_FIELD_NUMBER: _builtins.int
+    KEY_FIELD_NUMBER: _builtins.int
+    TOPIC_FIELD_NUMBER: _builtins.int
+    UNTIL_FIELD_NUMBER: _builtins.int
+    task: _builtins.int
+    """The task's number."""
+    key: _builtins.str
+    """The activity's name for the wait."""
+    topic: _builtins.str
+    """The topic."""
+    @_builtins.property
+    def until(self) -> _timestamp_pb2.Timestamp:
+        """When the wait times out."""
+
+    def __init__(
+        self,
+        *,
+        task: _builtins.int = ...,
+        key: _builtins.str = ...,
+        topic: _builtins.str = ...,
+        until: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["until", b"until"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "task", b"task", "topic", b"topic", "until", b"until"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TaskWaiting: _TypeAlias = TaskWaiting  # noqa: Y015
+
+@_typing.final
+class ValueRecorded(_message.Message):
+    """An activity recorded a value."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TASK_FIELD_NUMBER: _builtins.int
+    KEY_FIELD_NUMBER: _builtins.int
+    VALUE_JSON_FIELD_NUMBER: _builtins.int
+    task: _builtins.int
+    """The task's number."""
+    key: _builtins.str
+    """The key."""
+    value_json: _builtins.str
+    """The value: JSON text."""
+    def __init__(
+        self,
+        *,
+        task: _builtins.int = ...,
+        key: _builtins.str = ...,
+        value_json: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "task", b"task", "value_json", b"value_json"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ValueRecorded: _TypeAlias = ValueRecorded  # noqa: Y015
+
+@_typing.final
 class TasksWithdrawn(_message.Message):
     """Attempts were called off, and their workers told to stop."""
 
@@ -894,49 +972,65 @@ Global___SignalAwaited: _TypeAlias = SignalAwaited  # noqa: Y015
 
 @_typing.final
 class SignalConsumed(_message.Message):
-    """A branch took a signal."""
+    """A branch, or an activity of it, took a signal."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     BRANCH_FIELD_NUMBER: _builtins.int
     SIGNAL_FIELD_NUMBER: _builtins.int
+    ITEM_FIELD_NUMBER: _builtins.int
     branch: _builtins.str
     """The branch's id."""
     signal: _builtins.int
     """The signal's number."""
+    item: _builtins.int
+    """The item whose activity took it, 0 without `each`; left out when the step
+    itself waited.
+    """
     def __init__(
         self,
         *,
         branch: _builtins.str = ...,
         signal: _builtins.int = ...,
+        item: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_item", b"_item", "item", b"item"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["branch", b"branch", "signal", b"signal"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_item", b"_item", "branch", b"branch", "item", b"item", "signal", b"signal"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__item: _TypeAlias = _typing.Literal["item"]  # noqa: Y015
+    _WhichOneofArgType__item: _TypeAlias = _typing.Literal["_item", b"_item"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__item) -> _WhichOneofReturnType__item | None: ...
 
 Global___SignalConsumed: _TypeAlias = SignalConsumed  # noqa: Y015
 
 @_typing.final
 class WaitTimedOut(_message.Message):
-    """A branch waited in vain."""
+    """A branch, or an activity of it, waited in vain."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     BRANCH_FIELD_NUMBER: _builtins.int
+    ITEM_FIELD_NUMBER: _builtins.int
     branch: _builtins.str
     """The branch's id."""
+    item: _builtins.int
+    """The item whose activity waited, 0 without `each`; left out when the step
+    itself waited.
+    """
     def __init__(
         self,
         *,
         branch: _builtins.str = ...,
+        item: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_item", b"_item", "item", b"item"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["branch", b"branch"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_item", b"_item", "branch", b"branch", "item", b"item"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__item: _TypeAlias = _typing.Literal["item"]  # noqa: Y015
+    _WhichOneofArgType__item: _TypeAlias = _typing.Literal["_item", b"_item"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__item) -> _WhichOneofReturnType__item | None: ...
 
 Global___WaitTimedOut: _TypeAlias = WaitTimedOut  # noqa: Y015
 

@@ -56,6 +56,46 @@ class Task(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    @_typing.final
+    class RecordedJsonEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    @_typing.final
+    class ReceivedJsonEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     TOKEN_FIELD_NUMBER: _builtins.int
     EXECUTION_ID_FIELD_NUMBER: _builtins.int
     WORKFLOW_FIELD_NUMBER: _builtins.int
@@ -69,6 +109,9 @@ class Task(_message.Message):
     PARAMETERS_JSON_FIELD_NUMBER: _builtins.int
     DEADLINE_FIELD_NUMBER: _builtins.int
     HEARTBEAT_TIMEOUT_FIELD_NUMBER: _builtins.int
+    RECORDED_JSON_FIELD_NUMBER: _builtins.int
+    RECEIVED_JSON_FIELD_NUMBER: _builtins.int
+    TIMED_OUT_WAITS_FIELD_NUMBER: _builtins.int
     token: _builtins.str
     """Names this delivery in everything that the worker says of it. Opaque."""
     execution_id: _builtins.str
@@ -99,6 +142,18 @@ class Task(_message.Message):
     def heartbeat_timeout(self) -> _duration_pb2.Duration:
         """How often the activity must give a sign of life. Left out: never."""
 
+    @_builtins.property
+    def recorded_json(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """What the activity recorded in earlier deliveries and attempts: JSON text by key."""
+
+    @_builtins.property
+    def received_json(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """The payloads of the signals that it waited for: JSON text by the wait's key."""
+
+    @_builtins.property
+    def timed_out_waits(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The keys of this attempt's waits that ran out."""
+
     def __init__(
         self,
         *,
@@ -115,10 +170,13 @@ class Task(_message.Message):
         parameters_json: _builtins.str = ...,
         deadline: _timestamp_pb2.Timestamp | None = ...,
         heartbeat_timeout: _duration_pb2.Duration | None = ...,
+        recorded_json: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        received_json: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        timed_out_waits: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_item", b"_item", "deadline", b"deadline", "heartbeat_timeout", b"heartbeat_timeout", "item", b"item"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_item", b"_item", "activity", b"activity", "attempt", b"attempt", "branch", b"branch", "deadline", b"deadline", "delivery", b"delivery", "execution_id", b"execution_id", "heartbeat_timeout", b"heartbeat_timeout", "item", b"item", "parameters_json", b"parameters_json", "step", b"step", "token", b"token", "version", b"version", "workflow", b"workflow"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_item", b"_item", "activity", b"activity", "attempt", b"attempt", "branch", b"branch", "deadline", b"deadline", "delivery", b"delivery", "execution_id", b"execution_id", "heartbeat_timeout", b"heartbeat_timeout", "item", b"item", "parameters_json", b"parameters_json", "received_json", b"received_json", "recorded_json", b"recorded_json", "step", b"step", "timed_out_waits", b"timed_out_waits", "token", b"token", "version", b"version", "workflow", b"workflow"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__item: _TypeAlias = _typing.Literal["item"]  # noqa: Y015
     _WhichOneofArgType__item: _TypeAlias = _typing.Literal["_item", b"_item"]  # noqa: Y015
@@ -136,6 +194,7 @@ class TaskOutcome(_message.Message):
     COMPLETED_FIELD_NUMBER: _builtins.int
     FAILED_FIELD_NUMBER: _builtins.int
     RELEASED_FIELD_NUMBER: _builtins.int
+    WAITING_FIELD_NUMBER: _builtins.int
     token: _builtins.str
     """The task's token."""
     @_builtins.property
@@ -152,6 +211,13 @@ class TaskOutcome(_message.Message):
         and no attempt is used up.
         """
 
+    @_builtins.property
+    def waiting(self) -> Global___TaskWait:
+        """The activity waits for a signal; its process is free. When the signal is
+        there, or the time is over, the activity is delivered again and runs from
+        its start; no attempt is used up.
+        """
+
     def __init__(
         self,
         *,
@@ -159,12 +225,13 @@ class TaskOutcome(_message.Message):
         completed: Global___TaskResult | None = ...,
         failed: _execution_pb2.Failure | None = ...,
         released: Global___TaskRelease | None = ...,
+        waiting: Global___TaskWait | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["completed", b"completed", "failed", b"failed", "outcome", b"outcome", "released", b"released"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["completed", b"completed", "failed", b"failed", "outcome", b"outcome", "released", b"released", "waiting", b"waiting"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["completed", b"completed", "failed", b"failed", "outcome", b"outcome", "released", b"released", "token", b"token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["completed", b"completed", "failed", b"failed", "outcome", b"outcome", "released", b"released", "token", b"token", "waiting", b"waiting"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_outcome: _TypeAlias = _typing.Literal["completed", "failed", "released"]  # noqa: Y015
+    _WhichOneofReturnType_outcome: _TypeAlias = _typing.Literal["completed", "failed", "released", "waiting"]  # noqa: Y015
     _WhichOneofArgType_outcome: _TypeAlias = _typing.Literal["outcome", b"outcome"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_outcome) -> _WhichOneofReturnType_outcome | None: ...
 
@@ -218,6 +285,109 @@ class TaskRelease(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___TaskRelease: _TypeAlias = TaskRelease  # noqa: Y015
+
+@_typing.final
+class TaskWait(_message.Message):
+    """A wait of an activity for a signal."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEY_FIELD_NUMBER: _builtins.int
+    TOPIC_FIELD_NUMBER: _builtins.int
+    TIMEOUT_FIELD_NUMBER: _builtins.int
+    key: _builtins.str
+    """Names the wait within the activity; the same at every run. Required."""
+    topic: _builtins.str
+    """The topic. Required."""
+    @_builtins.property
+    def timeout(self) -> _duration_pb2.Duration:
+        """How long to wait. Required, more than 0."""
+
+    def __init__(
+        self,
+        *,
+        key: _builtins.str = ...,
+        topic: _builtins.str = ...,
+        timeout: _duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["timeout", b"timeout"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "timeout", b"timeout", "topic", b"topic"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TaskWait: _TypeAlias = TaskWait  # noqa: Y015
+
+@_typing.final
+class TaskRecord(_message.Message):
+    """A value that an activity records under a key. It comes back with every later
+    delivery and attempt of the same item of the same step visit. The first value of
+    a key stays.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TOKEN_FIELD_NUMBER: _builtins.int
+    KEY_FIELD_NUMBER: _builtins.int
+    VALUE_JSON_FIELD_NUMBER: _builtins.int
+    token: _builtins.str
+    """The task's token."""
+    key: _builtins.str
+    """The key. Required."""
+    value_json: _builtins.str
+    """The value: JSON text. Empty means null."""
+    def __init__(
+        self,
+        *,
+        token: _builtins.str = ...,
+        key: _builtins.str = ...,
+        value_json: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "token", b"token", "value_json", b"value_json"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TaskRecord: _TypeAlias = TaskRecord  # noqa: Y015
+
+@_typing.final
+class RecordAck(_message.Message):
+    """The answer to one record."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TOKEN_FIELD_NUMBER: _builtins.int
+    KEY_FIELD_NUMBER: _builtins.int
+    ACCEPTED_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    token: _builtins.str
+    """The task's token."""
+    key: _builtins.str
+    """The key."""
+    accepted: _builtins.bool
+    """Whether the value is kept. It is durable then."""
+    reason: _builtins.str
+    """Why it is not kept, a reason of errors such as `LEASE_LOST`."""
+    message: _builtins.str
+    """The same for people."""
+    def __init__(
+        self,
+        *,
+        token: _builtins.str = ...,
+        key: _builtins.str = ...,
+        accepted: _builtins.bool = ...,
+        reason: _builtins.str = ...,
+        message: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accepted", b"accepted", "key", b"key", "message", b"message", "reason", b"reason", "token", b"token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecordAck: _TypeAlias = RecordAck  # noqa: Y015
 
 @_typing.final
 class TaskHeartbeat(_message.Message):

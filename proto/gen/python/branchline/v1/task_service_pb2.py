@@ -26,7 +26,7 @@ from branchline.v1 import task_pb2 as branchline_dot_v1_dot_task__pb2
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n branchline/v1/task_service.proto\x12\rbranchline.v1\x1a\x18\x62ranchline/v1/task.proto\x1a\x1egoogle/protobuf/duration.proto\"p\n\x0bWorkerHello\x12\x11\n\tworker_id\x18\x01 \x01(\t\x12\x12\n\ntask_queue\x18\x02 \x01(\t\x12\x12\n\nactivities\x18\x03 \x03(\t\x12\x11\n\tmax_tasks\x18\x04 \x01(\x05\x12\x13\n\x0bheld_tokens\x18\x05 \x03(\t\"\xb1\x01\n\x12StreamTasksRequest\x12)\n\x05hello\x18\x01 \x01(\x0b\x32\x1a.branchline.v1.WorkerHello\x12,\n\x08outcomes\x18\x02 \x03(\x0b\x32\x1a.branchline.v1.TaskOutcome\x12\x30\n\nheartbeats\x18\x03 \x03(\x0b\x32\x1c.branchline.v1.TaskHeartbeat\x12\x10\n\x08\x64raining\x18\x04 \x01(\x08\"\xc9\x01\n\x13StreamTasksResponse\x12-\n\x07welcome\x18\x01 \x01(\x0b\x32\x1c.branchline.v1.WorkerWelcome\x12\"\n\x05tasks\x18\x02 \x03(\x0b\x32\x13.branchline.v1.Task\x12\'\n\x04\x61\x63ks\x18\x03 \x03(\x0b\x32\x19.branchline.v1.OutcomeAck\x12\x36\n\rcancellations\x18\x04 \x03(\x0b\x32\x1f.branchline.v1.TaskCancellation\"B\n\rWorkerWelcome\x12\x31\n\x0elease_duration\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\"\x89\x01\n\x10PollTasksRequest\x12\x11\n\tworker_id\x18\x01 \x01(\t\x12\x12\n\ntask_queue\x18\x02 \x01(\t\x12\x12\n\nactivities\x18\x03 \x03(\t\x12\x11\n\tmax_tasks\x18\x04 \x01(\x05\x12\'\n\x04wait\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\"j\n\x11PollTasksResponse\x12\"\n\x05tasks\x18\x01 \x03(\x0b\x32\x13.branchline.v1.Task\x12\x31\n\x0elease_duration\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\"t\n\x12ReportTasksRequest\x12,\n\x08outcomes\x18\x01 \x03(\x0b\x32\x1a.branchline.v1.TaskOutcome\x12\x30\n\nheartbeats\x18\x02 \x03(\x0b\x32\x1c.branchline.v1.TaskHeartbeat\"v\n\x13ReportTasksResponse\x12\'\n\x04\x61\x63ks\x18\x01 \x03(\x0b\x32\x19.branchline.v1.OutcomeAck\x12\x36\n\rcancellations\x18\x02 \x03(\x0b\x32\x1f.branchline.v1.TaskCancellation2\x8d\x02\n\x0bTaskService\x12X\n\x0bStreamTasks\x12!.branchline.v1.StreamTasksRequest\x1a\".branchline.v1.StreamTasksResponse(\x01\x30\x01\x12N\n\tPollTasks\x12\x1f.branchline.v1.PollTasksRequest\x1a .branchline.v1.PollTasksResponse\x12T\n\x0bReportTasks\x12!.branchline.v1.ReportTasksRequest\x1a\".branchline.v1.ReportTasksResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n branchline/v1/task_service.proto\x12\rbranchline.v1\x1a\x18\x62ranchline/v1/task.proto\x1a\x1egoogle/protobuf/duration.proto\"p\n\x0bWorkerHello\x12\x11\n\tworker_id\x18\x01 \x01(\t\x12\x12\n\ntask_queue\x18\x02 \x01(\t\x12\x12\n\nactivities\x18\x03 \x03(\t\x12\x11\n\tmax_tasks\x18\x04 \x01(\x05\x12\x13\n\x0bheld_tokens\x18\x05 \x03(\t\"\xdd\x01\n\x12StreamTasksRequest\x12)\n\x05hello\x18\x01 \x01(\x0b\x32\x1a.branchline.v1.WorkerHello\x12,\n\x08outcomes\x18\x02 \x03(\x0b\x32\x1a.branchline.v1.TaskOutcome\x12\x30\n\nheartbeats\x18\x03 \x03(\x0b\x32\x1c.branchline.v1.TaskHeartbeat\x12\x10\n\x08\x64raining\x18\x04 \x01(\x08\x12*\n\x07records\x18\x05 \x03(\x0b\x32\x19.branchline.v1.TaskRecord\"\xf8\x01\n\x13StreamTasksResponse\x12-\n\x07welcome\x18\x01 \x01(\x0b\x32\x1c.branchline.v1.WorkerWelcome\x12\"\n\x05tasks\x18\x02 \x03(\x0b\x32\x13.branchline.v1.Task\x12\'\n\x04\x61\x63ks\x18\x03 \x03(\x0b\x32\x19.branchline.v1.OutcomeAck\x12\x36\n\rcancellations\x18\x04 \x03(\x0b\x32\x1f.branchline.v1.TaskCancellation\x12-\n\x0brecord_acks\x18\x05 \x03(\x0b\x32\x18.branchline.v1.RecordAck\"B\n\rWorkerWelcome\x12\x31\n\x0elease_duration\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\"\x89\x01\n\x10PollTasksRequest\x12\x11\n\tworker_id\x18\x01 \x01(\t\x12\x12\n\ntask_queue\x18\x02 \x01(\t\x12\x12\n\nactivities\x18\x03 \x03(\t\x12\x11\n\tmax_tasks\x18\x04 \x01(\x05\x12\'\n\x04wait\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\"j\n\x11PollTasksResponse\x12\"\n\x05tasks\x18\x01 \x03(\x0b\x32\x13.branchline.v1.Task\x12\x31\n\x0elease_duration\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\"\xa0\x01\n\x12ReportTasksRequest\x12,\n\x08outcomes\x18\x01 \x03(\x0b\x32\x1a.branchline.v1.TaskOutcome\x12\x30\n\nheartbeats\x18\x02 \x03(\x0b\x32\x1c.branchline.v1.TaskHeartbeat\x12*\n\x07records\x18\x03 \x03(\x0b\x32\x19.branchline.v1.TaskRecord\"\xa5\x01\n\x13ReportTasksResponse\x12\'\n\x04\x61\x63ks\x18\x01 \x03(\x0b\x32\x19.branchline.v1.OutcomeAck\x12\x36\n\rcancellations\x18\x02 \x03(\x0b\x32\x1f.branchline.v1.TaskCancellation\x12-\n\x0brecord_acks\x18\x03 \x03(\x0b\x32\x18.branchline.v1.RecordAck\"&\n\x15GetBranchStateRequest\x12\r\n\x05token\x18\x01 \x01(\t\"A\n\x16GetBranchStateResponse\x12\x12\n\nstate_json\x18\x01 \x01(\t\x12\x13\n\x0binputs_json\x18\x02 \x01(\t2\xec\x02\n\x0bTaskService\x12X\n\x0bStreamTasks\x12!.branchline.v1.StreamTasksRequest\x1a\".branchline.v1.StreamTasksResponse(\x01\x30\x01\x12N\n\tPollTasks\x12\x1f.branchline.v1.PollTasksRequest\x1a .branchline.v1.PollTasksResponse\x12T\n\x0bReportTasks\x12!.branchline.v1.ReportTasksRequest\x1a\".branchline.v1.ReportTasksResponse\x12]\n\x0eGetBranchState\x12$.branchline.v1.GetBranchStateRequest\x1a%.branchline.v1.GetBranchStateResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,19 +36,23 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_WORKERHELLO']._serialized_start=109
   _globals['_WORKERHELLO']._serialized_end=221
   _globals['_STREAMTASKSREQUEST']._serialized_start=224
-  _globals['_STREAMTASKSREQUEST']._serialized_end=401
-  _globals['_STREAMTASKSRESPONSE']._serialized_start=404
-  _globals['_STREAMTASKSRESPONSE']._serialized_end=605
-  _globals['_WORKERWELCOME']._serialized_start=607
-  _globals['_WORKERWELCOME']._serialized_end=673
-  _globals['_POLLTASKSREQUEST']._serialized_start=676
-  _globals['_POLLTASKSREQUEST']._serialized_end=813
-  _globals['_POLLTASKSRESPONSE']._serialized_start=815
-  _globals['_POLLTASKSRESPONSE']._serialized_end=921
-  _globals['_REPORTTASKSREQUEST']._serialized_start=923
-  _globals['_REPORTTASKSREQUEST']._serialized_end=1039
-  _globals['_REPORTTASKSRESPONSE']._serialized_start=1041
-  _globals['_REPORTTASKSRESPONSE']._serialized_end=1159
-  _globals['_TASKSERVICE']._serialized_start=1162
-  _globals['_TASKSERVICE']._serialized_end=1431
+  _globals['_STREAMTASKSREQUEST']._serialized_end=445
+  _globals['_STREAMTASKSRESPONSE']._serialized_start=448
+  _globals['_STREAMTASKSRESPONSE']._serialized_end=696
+  _globals['_WORKERWELCOME']._serialized_start=698
+  _globals['_WORKERWELCOME']._serialized_end=764
+  _globals['_POLLTASKSREQUEST']._serialized_start=767
+  _globals['_POLLTASKSREQUEST']._serialized_end=904
+  _globals['_POLLTASKSRESPONSE']._serialized_start=906
+  _globals['_POLLTASKSRESPONSE']._serialized_end=1012
+  _globals['_REPORTTASKSREQUEST']._serialized_start=1015
+  _globals['_REPORTTASKSREQUEST']._serialized_end=1175
+  _globals['_REPORTTASKSRESPONSE']._serialized_start=1178
+  _globals['_REPORTTASKSRESPONSE']._serialized_end=1343
+  _globals['_GETBRANCHSTATEREQUEST']._serialized_start=1345
+  _globals['_GETBRANCHSTATEREQUEST']._serialized_end=1383
+  _globals['_GETBRANCHSTATERESPONSE']._serialized_start=1385
+  _globals['_GETBRANCHSTATERESPONSE']._serialized_end=1450
+  _globals['_TASKSERVICE']._serialized_start=1453
+  _globals['_TASKSERVICE']._serialized_end=1817
 # @@protoc_insertion_point(module_scope)

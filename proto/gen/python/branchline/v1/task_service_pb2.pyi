@@ -74,6 +74,7 @@ class StreamTasksRequest(_message.Message):
     OUTCOMES_FIELD_NUMBER: _builtins.int
     HEARTBEATS_FIELD_NUMBER: _builtins.int
     DRAINING_FIELD_NUMBER: _builtins.int
+    RECORDS_FIELD_NUMBER: _builtins.int
     draining: _builtins.bool
     """The worker is stopping: it wants no more tasks."""
     @_builtins.property
@@ -88,6 +89,10 @@ class StreamTasksRequest(_message.Message):
     def heartbeats(self) -> _containers.RepeatedCompositeFieldContainer[_task_pb2.TaskHeartbeat]:
         """Signs of life of activities, with progress."""
 
+    @_builtins.property
+    def records(self) -> _containers.RepeatedCompositeFieldContainer[_task_pb2.TaskRecord]:
+        """Values to record."""
+
     def __init__(
         self,
         *,
@@ -95,10 +100,11 @@ class StreamTasksRequest(_message.Message):
         outcomes: _abc.Iterable[_task_pb2.TaskOutcome] | None = ...,
         heartbeats: _abc.Iterable[_task_pb2.TaskHeartbeat] | None = ...,
         draining: _builtins.bool = ...,
+        records: _abc.Iterable[_task_pb2.TaskRecord] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["hello", b"hello"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["draining", b"draining", "heartbeats", b"heartbeats", "hello", b"hello", "outcomes", b"outcomes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["draining", b"draining", "heartbeats", b"heartbeats", "hello", b"hello", "outcomes", b"outcomes", "records", b"records"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -114,6 +120,7 @@ class StreamTasksResponse(_message.Message):
     TASKS_FIELD_NUMBER: _builtins.int
     ACKS_FIELD_NUMBER: _builtins.int
     CANCELLATIONS_FIELD_NUMBER: _builtins.int
+    RECORD_ACKS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def welcome(self) -> Global___WorkerWelcome:
         """In the first message, and only there."""
@@ -130,6 +137,10 @@ class StreamTasksResponse(_message.Message):
     def cancellations(self) -> _containers.RepeatedCompositeFieldContainer[_task_pb2.TaskCancellation]:
         """Tasks to stop."""
 
+    @_builtins.property
+    def record_acks(self) -> _containers.RepeatedCompositeFieldContainer[_task_pb2.RecordAck]:
+        """The answers to records."""
+
     def __init__(
         self,
         *,
@@ -137,10 +148,11 @@ class StreamTasksResponse(_message.Message):
         tasks: _abc.Iterable[_task_pb2.Task] | None = ...,
         acks: _abc.Iterable[_task_pb2.OutcomeAck] | None = ...,
         cancellations: _abc.Iterable[_task_pb2.TaskCancellation] | None = ...,
+        record_acks: _abc.Iterable[_task_pb2.RecordAck] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["welcome", b"welcome"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["acks", b"acks", "cancellations", b"cancellations", "tasks", b"tasks", "welcome", b"welcome"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["acks", b"acks", "cancellations", b"cancellations", "record_acks", b"record_acks", "tasks", b"tasks", "welcome", b"welcome"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -250,6 +262,7 @@ class ReportTasksRequest(_message.Message):
 
     OUTCOMES_FIELD_NUMBER: _builtins.int
     HEARTBEATS_FIELD_NUMBER: _builtins.int
+    RECORDS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def outcomes(self) -> _containers.RepeatedCompositeFieldContainer[_task_pb2.TaskOutcome]:
         """How tasks ended."""
@@ -258,15 +271,20 @@ class ReportTasksRequest(_message.Message):
     def heartbeats(self) -> _containers.RepeatedCompositeFieldContainer[_task_pb2.TaskHeartbeat]:
         """Signs of life; each keeps its task's lease up."""
 
+    @_builtins.property
+    def records(self) -> _containers.RepeatedCompositeFieldContainer[_task_pb2.TaskRecord]:
+        """Values to record. They are taken before the outcomes."""
+
     def __init__(
         self,
         *,
         outcomes: _abc.Iterable[_task_pb2.TaskOutcome] | None = ...,
         heartbeats: _abc.Iterable[_task_pb2.TaskHeartbeat] | None = ...,
+        records: _abc.Iterable[_task_pb2.TaskRecord] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["heartbeats", b"heartbeats", "outcomes", b"outcomes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["heartbeats", b"heartbeats", "outcomes", b"outcomes", "records", b"records"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -280,6 +298,7 @@ class ReportTasksResponse(_message.Message):
 
     ACKS_FIELD_NUMBER: _builtins.int
     CANCELLATIONS_FIELD_NUMBER: _builtins.int
+    RECORD_ACKS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def acks(self) -> _containers.RepeatedCompositeFieldContainer[_task_pb2.OutcomeAck]:
         """The answers to the outcomes, in their order."""
@@ -288,16 +307,69 @@ class ReportTasksResponse(_message.Message):
     def cancellations(self) -> _containers.RepeatedCompositeFieldContainer[_task_pb2.TaskCancellation]:
         """Those of the heartbeats' tasks that are to be stopped."""
 
+    @_builtins.property
+    def record_acks(self) -> _containers.RepeatedCompositeFieldContainer[_task_pb2.RecordAck]:
+        """The answers to the records, in their order."""
+
     def __init__(
         self,
         *,
         acks: _abc.Iterable[_task_pb2.OutcomeAck] | None = ...,
         cancellations: _abc.Iterable[_task_pb2.TaskCancellation] | None = ...,
+        record_acks: _abc.Iterable[_task_pb2.RecordAck] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["acks", b"acks", "cancellations", b"cancellations"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["acks", b"acks", "cancellations", b"cancellations", "record_acks", b"record_acks"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ReportTasksResponse: _TypeAlias = ReportTasksResponse  # noqa: Y015
+
+@_typing.final
+class GetBranchStateRequest(_message.Message):
+    """Asks for the variables of a task's branch."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TOKEN_FIELD_NUMBER: _builtins.int
+    token: _builtins.str
+    """The task's token. Required."""
+    def __init__(
+        self,
+        *,
+        token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["token", b"token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetBranchStateRequest: _TypeAlias = GetBranchStateRequest  # noqa: Y015
+
+@_typing.final
+class GetBranchStateResponse(_message.Message):
+    """Gives the variables of a task's branch."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATE_JSON_FIELD_NUMBER: _builtins.int
+    INPUTS_JSON_FIELD_NUMBER: _builtins.int
+    state_json: _builtins.str
+    """The variables: the text of a JSON object."""
+    inputs_json: _builtins.str
+    """The execution's inputs: the text of a JSON object."""
+    def __init__(
+        self,
+        *,
+        state_json: _builtins.str = ...,
+        inputs_json: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["inputs_json", b"inputs_json", "state_json", b"state_json"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetBranchStateResponse: _TypeAlias = GetBranchStateResponse  # noqa: Y015

@@ -56,6 +56,11 @@ class TaskServiceStub:
                 request_serializer=branchline_dot_v1_dot_task__service__pb2.ReportTasksRequest.SerializeToString,
                 response_deserializer=branchline_dot_v1_dot_task__service__pb2.ReportTasksResponse.FromString,
                 _registered_method=True)
+        self.GetBranchState = channel.unary_unary(
+                '/branchline.v1.TaskService/GetBranchState',
+                request_serializer=branchline_dot_v1_dot_task__service__pb2.GetBranchStateRequest.SerializeToString,
+                response_deserializer=branchline_dot_v1_dot_task__service__pb2.GetBranchStateResponse.FromString,
+                _registered_method=True)
 
 
 class TaskServiceServicer:
@@ -104,7 +109,20 @@ class TaskServiceServicer:
         itself; reporting an outcome again is safe.
 
         Errors:
-        - INVALID_ARGUMENT (`INVALID_FIELD`): more than 1000 outcomes or heartbeats.
+        - INVALID_ARGUMENT (`INVALID_FIELD`): more than 1000 outcomes, heartbeats or
+        records.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetBranchState(self, request, context):
+        """Gives the variables of a task's branch and the inputs of its execution, as
+        they are stored now.
+
+        Errors:
+        - INVALID_ARGUMENT (`INVALID_TASK_TOKEN`): a token of another server.
+        - FAILED_PRECONDITION (`LEASE_LOST`): the task's lease has ended.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -127,6 +145,11 @@ def add_TaskServiceServicer_to_server(servicer, server):
                     servicer.ReportTasks,
                     request_deserializer=branchline_dot_v1_dot_task__service__pb2.ReportTasksRequest.FromString,
                     response_serializer=branchline_dot_v1_dot_task__service__pb2.ReportTasksResponse.SerializeToString,
+            ),
+            'GetBranchState': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetBranchState,
+                    request_deserializer=branchline_dot_v1_dot_task__service__pb2.GetBranchStateRequest.FromString,
+                    response_serializer=branchline_dot_v1_dot_task__service__pb2.GetBranchStateResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -217,6 +240,33 @@ class TaskService:
             '/branchline.v1.TaskService/ReportTasks',
             branchline_dot_v1_dot_task__service__pb2.ReportTasksRequest.SerializeToString,
             branchline_dot_v1_dot_task__service__pb2.ReportTasksResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetBranchState(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/branchline.v1.TaskService/GetBranchState',
+            branchline_dot_v1_dot_task__service__pb2.GetBranchStateRequest.SerializeToString,
+            branchline_dot_v1_dot_task__service__pb2.GetBranchStateResponse.FromString,
             options,
             channel_credentials,
             insecure,

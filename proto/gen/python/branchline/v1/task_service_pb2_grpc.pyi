@@ -68,7 +68,16 @@ class TaskServiceStub:
     itself; reporting an outcome again is safe.
 
     Errors:
-    - INVALID_ARGUMENT (`INVALID_FIELD`): more than 1000 outcomes or heartbeats.
+    - INVALID_ARGUMENT (`INVALID_FIELD`): more than 1000 outcomes, heartbeats or
+      records.
+    """
+    GetBranchState: _grpc.UnaryUnaryMultiCallable[_task_service_pb2.GetBranchStateRequest, _task_service_pb2.GetBranchStateResponse]
+    """Gives the variables of a task's branch and the inputs of its execution, as
+    they are stored now.
+
+    Errors:
+    - INVALID_ARGUMENT (`INVALID_TASK_TOKEN`): a token of another server.
+    - FAILED_PRECONDITION (`LEASE_LOST`): the task's lease has ended.
     """
 
 @_typing.type_check_only
@@ -111,7 +120,16 @@ class TaskServiceAsyncStub(TaskServiceStub):
     itself; reporting an outcome again is safe.
 
     Errors:
-    - INVALID_ARGUMENT (`INVALID_FIELD`): more than 1000 outcomes or heartbeats.
+    - INVALID_ARGUMENT (`INVALID_FIELD`): more than 1000 outcomes, heartbeats or
+      records.
+    """
+    GetBranchState: _aio.UnaryUnaryMultiCallable[_task_service_pb2.GetBranchStateRequest, _task_service_pb2.GetBranchStateResponse]  # type: ignore[assignment]
+    """Gives the variables of a task's branch and the inputs of its execution, as
+    they are stored now.
+
+    Errors:
+    - INVALID_ARGUMENT (`INVALID_TASK_TOKEN`): a token of another server.
+    - FAILED_PRECONDITION (`LEASE_LOST`): the task's lease has ended.
     """
 
 class TaskServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -169,7 +187,22 @@ class TaskServiceServicer(metaclass=_abc_1.ABCMeta):
         itself; reporting an outcome again is safe.
 
         Errors:
-        - INVALID_ARGUMENT (`INVALID_FIELD`): more than 1000 outcomes or heartbeats.
+        - INVALID_ARGUMENT (`INVALID_FIELD`): more than 1000 outcomes, heartbeats or
+          records.
+        """
+
+    @_abc_1.abstractmethod
+    def GetBranchState(
+        self,
+        request: _task_service_pb2.GetBranchStateRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_task_service_pb2.GetBranchStateResponse, _abc.Awaitable[_task_service_pb2.GetBranchStateResponse]]:
+        """Gives the variables of a task's branch and the inputs of its execution, as
+        they are stored now.
+
+        Errors:
+        - INVALID_ARGUMENT (`INVALID_TASK_TOKEN`): a token of another server.
+        - FAILED_PRECONDITION (`LEASE_LOST`): the task's lease has ended.
         """
 
 def add_TaskServiceServicer_to_server(servicer: TaskServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
