@@ -35,12 +35,14 @@ from branchline.client.errors import (
     Unavailable,
     UnsupportedFeature,
     Violation,
+    WaitTimedOut,
     WorkerReplaced,
     WorkflowNotFound,
 )
 from branchline.client.execution import Execution
 from branchline.client.types import (
     BranchInfo,
+    BranchState,
     BranchStatus,
     DormantBranch,
     Event,
@@ -66,6 +68,7 @@ __all__ = [
     "BranchEnded",
     "BranchInfo",
     "BranchNotFound",
+    "BranchState",
     "BranchStatus",
     "BranchlineError",
     "Cancellation",
@@ -102,6 +105,7 @@ __all__ = [
     "Unavailable",
     "UnsupportedFeature",
     "Violation",
+    "WaitTimedOut",
     "WaitingTask",
     "Worker",
     "WorkerReplaced",

@@ -19,6 +19,8 @@ _Response = TypeVar("_Response")
 
 MAX_MESSAGE: Final = 64 * 1024 * 1024
 """The largest message in bytes."""
+LARGEST: Final = MAX_MESSAGE - 1024 * 1024
+"""The largest part of a message in bytes; it leaves room for what goes along."""
 
 _LONGEST_PAUSE: Final = 2.0
 _SHORTEST_CALL: Final = 0.001
@@ -83,17 +85,35 @@ class Connection:
             RpcError: the call was refused, or time ran out.
 
         """
-        clock = asyncio.get_running_loop().time
-        end = clock() + (self.timeout if timeout is None else timeout)
-        backoff = Backoff(_LONGEST_PAUSE)
-        while True:
-            try:
-                return await method(request, timeout=max(end - clock(), _SHORTEST_CALL))
-            except grpc.aio.AioRpcError as error:
-                refused = refusal(error)
-                pause = backoff.pause(asked_delay(error))
-                if not can_be_repeated(refused) or clock() + pause >= end:
-                    raise refused from error
-            if repeating is not None:
-                repeating(refused)
-            await asyncio.sleep(pause)
+        limit = self.timeout if timeout is None else timeout
+        return await call_until_it_passes(method, request, limit, repeating)
+
+
+async def call_until_it_passes(
+    method: Callable[..., Awaitable[_Response]],
+    request: _Request,
+    timeout: float,
+    repeating: Callable[[RpcError], None] | None = None,
+) -> _Response:
+    """Make a call that may safely be made again, until it passes or the time is over.
+
+    ``timeout`` is in seconds. Before a repetition ``repeating`` is told why.
+
+    Raises:
+        RpcError: the call was refused, or time ran out.
+
+    """
+    clock = asyncio.get_running_loop().time
+    end = clock() + timeout
+    backoff = Backoff(_LONGEST_PAUSE)
+    while True:
+        try:
+            return await method(request, timeout=max(end - clock(), _SHORTEST_CALL))
+        except grpc.aio.AioRpcError as error:
+            refused = refusal(error)
+            pause = backoff.pause(asked_delay(error))
+            if not can_be_repeated(refused) or clock() + pause >= end:
+                raise refused from error
+        if repeating is not None:
+            repeating(refused)
+        await asyncio.sleep(pause)

@@ -27,6 +27,7 @@
     ├── ExecutionFailed               the awaited execution failed
     ├── ExecutionCanceled             the awaited execution was cancelled
     └── ActivityError                 raised by activities
+        └── WaitTimedOut              ... no signal came in time
 """
 
 from __future__ import annotations
@@ -214,6 +215,16 @@ class ActivityError(BranchlineError):
         self.message = message
         self.type = type
         self.details = details
+
+
+class WaitTimedOut(ActivityError):
+    """No signal came in the time that an activity waits; its type is ``timeout`` (7.7)."""
+
+    def __init__(self, topic: str, timeout: float) -> None:
+        super().__init__(f"no signal on {topic} in {timeout:g} s", "timeout")
+        self.topic = topic
+        self.timeout = timeout
+        """Seconds."""
 
 
 class DefinitionFileError(BranchlineError):

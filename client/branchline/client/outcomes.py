@@ -5,17 +5,16 @@ from __future__ import annotations
 from typing import Final
 
 from branchline.client import _json
-from branchline.client.connection import MAX_MESSAGE
+from branchline.client.connection import LARGEST
 from branchline.client.context import ActivityContext
 from branchline.client.errors import ActivityError
+from branchline.client.recording import PAYLOAD_TOO_LARGE
 from branchline.v1 import execution_pb2, task_pb2
 
 ACTIVITY_FAILED: Final = "activity_failed"
 INVALID_RESULT: Final = "invalid_result"
-PAYLOAD_TOO_LARGE: Final = "payload_too_large"
 
 _MOST_MESSAGE: Final = 10_000
-_LARGEST: Final = MAX_MESSAGE - 1024 * 1024
 
 
 def completed(token: str, result: object, context: ActivityContext) -> task_pb2.TaskOutcome:
@@ -34,7 +33,7 @@ def completed(token: str, result: object, context: ActivityContext) -> task_pb2.
         except ValueError as error:
             raise ActivityError(str(error), INVALID_RESULT) from error
     context.write_patch(message)
-    if len(message.result_json) + len(message.set_json) > _LARGEST // 4:
+    if len(message.result_json) + len(message.set_json) > LARGEST // 4:
         _must_fit(outcome)
     return outcome
 
@@ -63,11 +62,16 @@ def released(token: str) -> task_pb2.TaskOutcome:
     return task_pb2.TaskOutcome(token=token, released=task_pb2.TaskRelease())
 
 
+def waiting(token: str, wait: task_pb2.TaskWait) -> task_pb2.TaskOutcome:
+    """The activity waits for a signal (semantics 7.7)."""
+    return task_pb2.TaskOutcome(token=token, waiting=wait)
+
+
 def _must_fit(outcome: task_pb2.TaskOutcome) -> None:
     size = outcome.ByteSize()
-    if size > _LARGEST:
+    if size > LARGEST:
         raise ActivityError(
-            f"the result is too large: {size} bytes, at most {_LARGEST} can be sent",
+            f"the result is too large: {size} bytes, at most {LARGEST} can be sent",
             PAYLOAD_TOO_LARGE,
         )
 

@@ -32,6 +32,9 @@ class Receiver(Protocol):
     def acknowledged(self, ack: task_pb2.OutcomeAck) -> None:
         """An outcome was answered."""
 
+    def recorded(self, ack: task_pb2.RecordAck) -> None:
+        """A record was answered."""
+
     def called_off(self, token: str) -> None:
         """A task is to be stopped."""
 
@@ -107,6 +110,8 @@ class Stream:
             receiver.take(task)
         for ack in message.acks:
             receiver.acknowledged(ack)
+        for record_ack in message.record_acks:
+            receiver.recorded(record_ack)
         for cancellation in message.cancellations:
             receiver.called_off(cancellation.token)
         if message.HasField("welcome"):

@@ -247,3 +247,13 @@ class TaskInfo:
     """The item's index from 0, in a step with ``each``."""
     deadline: datetime | None
     """When the attempt is timed out."""
+
+
+@dataclass(frozen=True, slots=True)
+class BranchState:
+    """What an activity sees of its branch and its execution (semantics 7.9)."""
+
+    state: dict[str, Any]
+    """The branch's variables, as they are stored now."""
+    inputs: dict[str, Any]
+    """The execution's inputs."""

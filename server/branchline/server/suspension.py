@@ -47,7 +47,14 @@ def suspension_of(state: Execution) -> Suspension | None:
     dormant = [_dormant(branch) for branch in state.live_branches() if branch.status in _DORMANT]
     return Suspension(
         reason=min((item.reason for item in dormant), key=lambda reason: reason.value),
-        topics=sorted({item.topic for item in dormant if item.topic}),
+        topics=sorted(
+            {
+                wait.topic
+                for branch in state.live_branches()
+                if branch.status is Status.SUSPENDED
+                for wait in branch.waits
+            }
+        ),
         wake_time=min(
             (item.wake_time for item in dormant if item.wake_time is not None), default=None
         ),
@@ -58,9 +65,10 @@ def suspension_of(state: Execution) -> Suspension | None:
 def _dormant(branch: Branch) -> Dormant:
     if branch.status is Status.PAUSED:
         return Dormant(branch.id, branch.step, Reason.PAUSED, pause_reason=branch.pause or "")
-    if branch.wait is not None:
-        wait = branch.wait
-        return Dormant(branch.id, branch.step, Reason.WAITING_SIGNAL, wait.topic, wait.until)
+    waits = branch.waits
+    if waits:
+        first = min(waits, key=lambda wait: wait.until)
+        return Dormant(branch.id, branch.step, Reason.WAITING_SIGNAL, first.topic, first.until)
     return Dormant(branch.id, branch.step, Reason.SLEEPING, wake_time=branch.sleep_until)
 
 

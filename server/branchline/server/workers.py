@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from typing import NamedTuple
 
-from branchline.engine.values import NULL, Json
+from branchline.engine.values import NULL, Json, Variables
 from branchline.server.clock import Clock
 from branchline.server.dispatch import (
     Delivery,
@@ -15,12 +16,19 @@ from branchline.server.dispatch import (
     Worker,
     WorkerOutbox,
 )
-from branchline.server.errors import shutting_down
-from branchline.server.runtime import ReportOutcome, Runtime
+from branchline.server.errors import Reason, ServiceError, shutting_down
+from branchline.server.runtime import Live, ReportOutcome, ReportRecord, Runtime, View
 from branchline.server.subscriptions import ProgressNote, Subscriptions
 
 _ONE_TURN = 0.05
 """Seconds that even a poll that does not wait gives the runtime to assign what is there."""
+
+
+class BranchState(NamedTuple):
+    """What an activity may read of its branch."""
+
+    variables: Variables
+    inputs: Variables
 
 
 class Workers:
@@ -95,8 +103,26 @@ class Workers:
         """A worker wants no more tasks."""
         self._dispatcher.drain(worker)
 
-    def report(self, request: ReportOutcome) -> None:
-        """Take in an outcome."""
+    async def branch_state(self, token: TaskToken) -> BranchState:
+        """The variables of a task's branch (semantics 7.9).
+
+        Raises ``ServiceError`` when the task's lease has ended.
+        """
+        task = self._dispatcher.heartbeat(token)
+        if task is None:
+            raise ServiceError(Reason.LEASE_LOST, "the task's lease has ended")
+        payload = task.payload
+
+        def look(live: Live) -> BranchState:
+            state = live.state
+            return BranchState(dict(state.branches[payload.branch].variables), state.inputs)
+
+        view = View(payload.execution_id, look)
+        self._runtime.submit_urgent(view)
+        return await view.reply.future
+
+    def report(self, request: ReportOutcome | ReportRecord) -> None:
+        """Take in an outcome or a record."""
         self._runtime.submit_urgent(request)
 
     def heartbeat(self, token: TaskToken, message: str, data: Json) -> bool:

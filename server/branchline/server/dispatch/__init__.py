@@ -2,7 +2,13 @@
 
 from branchline.server.dispatch.dispatcher import Assignment, Dispatcher
 from branchline.server.dispatch.limits import Limit
-from branchline.server.dispatch.outbox import Ack, CancellationReason, Delivery, WorkerOutbox
+from branchline.server.dispatch.outbox import (
+    Ack,
+    CancellationReason,
+    Delivery,
+    RecordAnswer,
+    WorkerOutbox,
+)
 from branchline.server.dispatch.payload import Offer, TaskKey, TaskPayload
 from branchline.server.dispatch.task import PendingTask, Worker
 from branchline.server.dispatch.token import TaskToken, TokenMaker
@@ -16,6 +22,7 @@ __all__ = [
     "Limit",
     "Offer",
     "PendingTask",
+    "RecordAnswer",
     "TaskKey",
     "TaskPayload",
     "TaskToken",

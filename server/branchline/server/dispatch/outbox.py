@@ -39,6 +39,23 @@ class Delivery(NamedTuple):
     """Microseconds."""
 
 
+class RecordAnswer(NamedTuple):
+    """The answer to a record; without an error it is durable."""
+
+    token: str
+    key: str
+    error: ServiceError | None
+
+
+class Outgoing(NamedTuple):
+    """Everything that waits to be sent to a worker."""
+
+    deliveries: list[Delivery]
+    acks: list[Ack]
+    records: list[RecordAnswer]
+    cancellations: list[tuple[str, CancellationReason]]
+
+
 class WorkerOutbox:
     """Deliveries, acknowledgements and cancellations for one worker.
 
@@ -51,6 +68,7 @@ class WorkerOutbox:
     def __init__(self) -> None:
         self._deliveries: list[Delivery] = []
         self._acks: list[Ack] = []
+        self._records: list[RecordAnswer] = []
         self._cancellations: list[tuple[str, CancellationReason]] = []
         self._unanswered = 0
         self._finishing = False
@@ -73,6 +91,12 @@ class WorkerOutbox:
         self._acks.append(Ack(token, error))
         self._filled.set()
 
+    def answer_record(self, token: str, key: str, error: ServiceError | None) -> None:
+        """Answer a record that was expected."""
+        self._unanswered -= 1
+        self._records.append(RecordAnswer(token, key, error))
+        self._filled.set()
+
     def cancel(self, token: str, reason: CancellationReason) -> None:
         """Tell the worker to stop a task."""
         self._cancellations.append((token, reason))
@@ -92,7 +116,7 @@ class WorkerOutbox:
     @property
     def done(self) -> bool:
         """Whether the stream is to end now."""
-        finished = self._finishing and not self._unanswered and not self._acks
+        finished = self._finishing and not self._unanswered and not self._acks and not self._records
         return finished or self.closed is not None
 
     def stir(self) -> None:
@@ -110,16 +134,15 @@ class WorkerOutbox:
             self._emptied.clear()
             await self._emptied.wait()
 
-    def take(
-        self,
-    ) -> tuple[list[Delivery], list[Ack], list[tuple[str, CancellationReason]]]:
+    def take(self) -> Outgoing:
         """Everything that waits; it is the caller's now."""
-        taken = self._deliveries, self._acks, self._cancellations
-        self._deliveries, self._acks, self._cancellations = [], [], []
+        taken = Outgoing(self._deliveries, self._acks, self._records, self._cancellations)
+        self._deliveries, self._acks, self._records, self._cancellations = [], [], [], []
         self._emptied.set()
         return taken
 
     @property
     def _answers(self) -> int:
         """How many answers the worker has to read, now or soon."""
-        return self._unanswered + len(self._acks) + len(self._cancellations)
+        waiting = len(self._acks) + len(self._records) + len(self._cancellations)
+        return self._unanswered + waiting

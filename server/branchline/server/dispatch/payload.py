@@ -28,3 +28,9 @@ class TaskPayload(msgspec.Struct, frozen=True, omit_defaults=True):
     attempt: int
     parameters: msgspec.Raw
     item: int | None = None
+    recorded: dict[str, msgspec.Raw] = {}
+    """Values by key, from earlier deliveries and attempts (semantics 7.8)."""
+    received: dict[str, msgspec.Raw] = {}
+    """Payloads of signals by the key of the wait (semantics 7.7)."""
+    timed_out: tuple[str, ...] = ()
+    """The waits of this attempt that ran out."""

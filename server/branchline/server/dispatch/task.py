@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from branchline.engine import Execution
 from branchline.engine.events import TaskScheduled
+from branchline.engine.state import Attempt, Memory
 from branchline.server.dispatch.outbox import WorkerOutbox
 from branchline.server.dispatch.payload import Offer, TaskKey, TaskPayload
 
@@ -107,22 +109,25 @@ class PendingTask:
         return self.started_at + self.timeout
 
     @classmethod
-    def scheduled(
-        cls, key: int, execution: tuple[str, str, int], step: str, event: TaskScheduled
-    ) -> PendingTask:
-        """The task of an event; ``execution`` is its id, workflow and version."""
-        execution_id, workflow, version = execution
+    def scheduled(cls, key: int, state: Execution, event: TaskScheduled) -> PendingTask:
+        """The task of an event that has just happened to an execution."""
+        branch = state.branches[event.branch]
+        item = event.item or 0
+        memory = branch.visit.memories.get(item, Memory())
         payload = TaskPayload(
-            execution_id=execution_id,
-            workflow=workflow,
-            version=version,
+            execution_id=state.id,
+            workflow=state.workflow,
+            version=state.version,
             branch=event.branch,
-            step=step,
+            step=branch.step,
             attempt=event.attempt,
             parameters=event.parameters,
             item=event.item,
+            recorded=memory.recorded,
+            received=memory.received,
+            timed_out=branch.visit.attempts.get(item, Attempt()).timed_out,
         )
-        return cls(
+        task = cls(
             TaskKey(key, event.task),
             (event.queue, event.activity),
             payload,
@@ -130,3 +135,5 @@ class PendingTask:
             heartbeat_timeout=event.heartbeat_timeout,
             schedule_timeout=event.schedule_timeout,
         )
+        task.delivery = event.deliveries
+        return task

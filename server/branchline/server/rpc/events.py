@@ -188,6 +188,18 @@ _WRITERS: dict[type[e.Event], tuple[str, _Writer]] = {
     e.ItemsListed: ("items_listed", _items_listed),
     e.TaskScheduled: ("task_scheduled", _task_scheduled),
     e.TaskCompleted: ("task_completed", _task_completed),
+    e.TaskWaiting: (
+        "task_waiting",
+        lambda event: pb.TaskWaiting(
+            task=event.task, key=event.key, topic=event.topic, until=timestamp(event.until)
+        ),
+    ),
+    e.ValueRecorded: (
+        "value_recorded",
+        lambda event: pb.ValueRecorded(
+            task=event.task, key=event.key, value_json=bytes(event.value).decode()
+        ),
+    ),
     e.TaskFailed: (
         "task_failed",
         lambda event: pb.TaskFailed(task=event.task, error=failure_message(event.error)),
@@ -198,9 +210,12 @@ _WRITERS: dict[type[e.Event], tuple[str, _Writer]] = {
     e.SignalAwaited: ("signal_awaited", _signal_awaited),
     e.SignalConsumed: (
         "signal_consumed",
-        lambda event: pb.SignalConsumed(branch=event.branch, signal=event.signal),
+        lambda event: pb.SignalConsumed(branch=event.branch, signal=event.signal, item=event.item),
     ),
-    e.WaitTimedOut: ("wait_timed_out", lambda event: pb.WaitTimedOut(branch=event.branch)),
+    e.WaitTimedOut: (
+        "wait_timed_out",
+        lambda event: pb.WaitTimedOut(branch=event.branch, item=event.item),
+    ),
     e.SleepStarted: (
         "sleep_started",
         lambda event: pb.SleepStarted(branch=event.branch, until=timestamp(event.until)),

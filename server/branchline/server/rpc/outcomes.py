@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterable
 
 import structlog
 
-from branchline.engine import CompleteTask, FailTask
+from branchline.engine import CompleteTask, FailTask, RecordValue, WaitInTask
 from branchline.engine.events import Failure
 from branchline.engine.values import NULL
 from branchline.server.dispatch import CancellationReason, TaskToken, TokenMaker
 from branchline.server.errors import ServiceError, invalid_field
-from branchline.server.rpc.checks import Limits
-from branchline.server.runtime import ReportOutcome
+from branchline.server.rpc.checks import Limits, required, to_micros
+from branchline.server.runtime import ReportOutcome, ReportRecord
 from branchline.server.workers import Workers
 from branchline.v1 import execution_pb2
 from branchline.v1 import task_pb2 as pb
@@ -22,6 +22,9 @@ log = structlog.get_logger(__name__)
 _DEFAULT_TYPE = "activity_failed"
 _MOST_MESSAGE = 10_000
 """How many characters of an error's message are kept."""
+
+_LONGEST_KEY = 200
+_Command = CompleteTask | FailTask | WaitInTask
 
 Answer = Callable[[ServiceError | None], None]
 Stop = tuple[str, CancellationReason]
@@ -43,7 +46,7 @@ class OutcomeReader:
         """Hand an outcome on; the answer comes when it is durable, or is refused."""
         try:
             token = self._tokens.read(outcome.token)
-            command = self._command(token.task, outcome)
+            command = self._command(token, outcome)
             self._workers.report(ReportOutcome(token, command, answer))
         except ServiceError as error:
             answer(error)
@@ -66,7 +69,21 @@ class OutcomeReader:
             return None
         return heartbeat.token, CancellationReason.LEASE_LOST
 
-    def _command(self, task: int, outcome: pb.TaskOutcome) -> CompleteTask | FailTask | None:
+    def record(self, record: pb.TaskRecord, answer: Answer) -> None:
+        """Hand a value on; the answer comes when it is durable, or is refused."""
+        try:
+            token = self._tokens.read(record.token)
+            command = RecordValue(
+                task=token.task,
+                key=required("key", record.key, _LONGEST_KEY),
+                value=self._limits.document("value_json", record.value_json),
+            )
+            self._workers.report(ReportRecord(token, command, answer))
+        except ServiceError as error:
+            answer(error)
+
+    def _command(self, token: TaskToken, outcome: pb.TaskOutcome) -> _Command | None:
+        task = token.task
         kind = outcome.WhichOneof("outcome")
         if kind == "completed":
             result = outcome.completed
@@ -78,9 +95,11 @@ class OutcomeReader:
             )
         if kind == "failed":
             return FailTask(task=task, error=self._failure(outcome.failed))
+        if kind == "waiting":
+            return _wait(token, outcome.waiting)
         if kind == "released":
             return None
-        raise invalid_field("outcome", "must be completed, failed or released")
+        raise invalid_field("outcome", "must be completed, failed, waiting or released")
 
     def _failure(self, failure: execution_pb2.Failure) -> Failure:
         return Failure(
@@ -88,3 +107,16 @@ class OutcomeReader:
             failure.message[:_MOST_MESSAGE],
             self._limits.document("details_json", failure.details_json),
         )
+
+
+def _wait(token: TaskToken, wait: pb.TaskWait) -> WaitInTask:
+    timeout = to_micros(wait.timeout)
+    if timeout <= 0:
+        raise invalid_field("waiting.timeout", "must be more than 0")
+    return WaitInTask(
+        task=token.task,
+        key=required("waiting.key", wait.key, _LONGEST_KEY),
+        topic=required("waiting.topic", wait.topic),
+        timeout=timeout,
+        deliveries=token.delivery,
+    )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from branchline.server.dispatch import Ack, CancellationReason, Delivery
+from branchline.engine.values import Variables
+from branchline.server.dispatch import Ack, CancellationReason, Delivery, RecordAnswer
 from branchline.server.rpc.checks import duration, timestamp
 from branchline.v1 import task_pb2 as pb
 
@@ -30,6 +31,9 @@ def task_message(delivery: Delivery) -> pb.Task:
         parameters_json=bytes(payload.parameters).decode(),
         deadline=timestamp(delivery.deadline),
         heartbeat_timeout=duration(delivery.heartbeat_timeout),
+        recorded_json=_texts(payload.recorded),
+        received_json=_texts(payload.received),
+        timed_out_waits=payload.timed_out,
     )
 
 
@@ -38,6 +42,18 @@ def ack_message(ack: Ack) -> pb.OutcomeAck:
     if ack.error is None:
         return pb.OutcomeAck(token=ack.token, accepted=True)
     return pb.OutcomeAck(token=ack.token, reason=ack.error.reason, message=ack.error.message)
+
+
+def record_ack_message(answer: RecordAnswer) -> pb.RecordAck:
+    """The answer to a record."""
+    token, key, error = answer
+    if error is None:
+        return pb.RecordAck(token=token, key=key, accepted=True)
+    return pb.RecordAck(token=token, key=key, reason=error.reason, message=error.message)
+
+
+def _texts(documents: Variables) -> dict[str, str]:
+    return {key: bytes(document).decode() for key, document in documents.items()}
 
 
 def cancellation_message(token: str, reason: CancellationReason) -> pb.TaskCancellation:

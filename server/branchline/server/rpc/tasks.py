@@ -10,13 +10,19 @@ import structlog
 from google.protobuf.message import DecodeError
 
 from branchline.engine.definition import DEFAULT_QUEUE
-from branchline.server.dispatch import Ack, Offer, Worker, WorkerOutbox
+from branchline.engine.values import encode_text
+from branchline.server.dispatch import Ack, Offer, RecordAnswer, Worker, WorkerOutbox
 from branchline.server.errors import Reason, ServiceError, internal, invalid_field
 from branchline.server.rpc.batches import in_messages
 from branchline.server.rpc.calls import Context, streaming, unary
 from branchline.server.rpc.checks import duration, not_negative, required, short, span
 from branchline.server.rpc.outcomes import OutcomeReader
-from branchline.server.rpc.task_messages import ack_message, cancellation_message, task_message
+from branchline.server.rpc.task_messages import (
+    ack_message,
+    cancellation_message,
+    record_ack_message,
+    task_message,
+)
 from branchline.server.workers import Workers
 from branchline.v1 import task_pb2
 from branchline.v1 import task_service_pb2 as pb
@@ -84,13 +90,25 @@ class Tasks(TaskServiceServicer):
     ) -> pb.ReportTasksResponse:
         _at_most("outcomes", len(request.outcomes), _MOST_REPORTS)
         _at_most("heartbeats", len(request.heartbeats), _MOST_REPORTS)
+        _at_most("records", len(request.records), _MOST_REPORTS)
+        record_acks = await asyncio.gather(*map(self._record, request.records))
         acks = await asyncio.gather(*map(self._report, request.outcomes))
         stopped = [
             cancellation_message(*stop)
             for stop in map(self._outcomes.heartbeat, request.heartbeats)
             if stop is not None
         ]
-        return pb.ReportTasksResponse(acks=acks, cancellations=stopped)
+        return pb.ReportTasksResponse(acks=acks, cancellations=stopped, record_acks=record_acks)
+
+    @unary
+    async def GetBranchState(
+        self, request: pb.GetBranchStateRequest, context: Context
+    ) -> pb.GetBranchStateResponse:
+        [token] = self._outcomes.tokens([required("token", request.token)])
+        state = await self._workers.branch_state(token)
+        return pb.GetBranchStateResponse(
+            state_json=encode_text(state.variables), inputs_json=encode_text(state.inputs)
+        )
 
     def _connect(self, hello: pb.WorkerHello) -> tuple[Worker, WorkerOutbox]:
         worker_id = required("hello.worker_id", hello.worker_id, 200)
@@ -130,16 +148,24 @@ class Tasks(TaskServiceServicer):
 
     def _take(self, worker: Worker, outbox: WorkerOutbox, request: pb.StreamTasksRequest) -> None:
         self._workers.seen(worker)
-        outbox.expect(len(request.outcomes))
+        outbox.expect(len(request.outcomes) + len(request.records))
         # What an activity said before it ended is told before its end.
         for heartbeat in request.heartbeats:
             stop = self._outcomes.heartbeat(heartbeat)
             if stop is not None:
                 outbox.cancel(*stop)
+        for record in request.records:
+            answer = partial(outbox.answer_record, record.token, record.key)
+            self._outcomes.record(record, answer)
         for outcome in request.outcomes:
             self._outcomes.report(outcome, partial(outbox.acknowledge, outcome.token))
         if request.draining:
             self._workers.drain(worker)
+
+    async def _record(self, record: task_pb2.TaskRecord) -> task_pb2.RecordAck:
+        answered: asyncio.Future[ServiceError | None] = asyncio.get_running_loop().create_future()
+        self._outcomes.record(record, partial(_settle, answered))
+        return record_ack_message(RecordAnswer(record.token, record.key, await answered))
 
     async def _report(self, outcome: task_pb2.TaskOutcome) -> task_pb2.OutcomeAck:
         answered: asyncio.Future[ServiceError | None] = asyncio.get_running_loop().create_future()
@@ -154,14 +180,15 @@ def _settle(answered: asyncio.Future[ServiceError | None], error: ServiceError |
 
 def _responses(outbox: WorkerOutbox) -> list[pb.StreamTasksResponse]:
     """Everything that waits, in messages of a bounded number of tasks."""
-    deliveries, acks, cancellations = outbox.take()
-    if not (deliveries or acks or cancellations):
+    outgoing = outbox.take()
+    if not any(outgoing):
         return []
     answers = pb.StreamTasksResponse(
-        acks=map(ack_message, acks),
-        cancellations=[cancellation_message(*stop) for stop in cancellations],
+        acks=map(ack_message, outgoing.acks),
+        record_acks=map(record_ack_message, outgoing.records),
+        cancellations=[cancellation_message(*stop) for stop in outgoing.cancellations],
     )
-    groups = in_messages(map(task_message, deliveries), _TASKS_A_MESSAGE)
+    groups = in_messages(map(task_message, outgoing.deliveries), _TASKS_A_MESSAGE)
     responses = [pb.StreamTasksResponse(tasks=group) for group in groups]
     if not responses:
         return [answers]

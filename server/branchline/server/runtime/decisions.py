@@ -31,6 +31,7 @@ from branchline.server.runtime.requests import (
     Delete,
     FailLeasedTask,
     ReportOutcome,
+    ReportRecord,
     Start,
     Started,
     View,
@@ -67,6 +68,8 @@ class Decisions:
         match request:
             case ReportOutcome():
                 self._report(turn, request)
+            case ReportRecord():
+                self._record(turn, request)
             case Start():
                 self._start(turn, request, loaded)
             case Command():
@@ -186,6 +189,20 @@ class Decisions:
                 self._end_task(turn, task, request.command)
         except ServiceError as error:
             request.answer(error)
+        else:
+            turn.on_stored.append(partial(request.answer, None))
+            turn.on_lost.append(request.answer)
+
+    def _record(self, turn: Turn, request: ReportRecord) -> None:
+        task = self._dispatcher.heartbeat(request.token)
+        live = self._lives.by_key(request.token.execution_key)
+        try:
+            if task is None or live is None:
+                raise TaskGone
+            self._decide(turn, live, request.command)
+        except Refused:
+            message = "the task's lease has ended; the value is not recorded"
+            request.answer(ServiceError(Reason.LEASE_LOST, message))
         else:
             turn.on_stored.append(partial(request.answer, None))
             turn.on_lost.append(request.answer)

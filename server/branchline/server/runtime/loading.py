@@ -14,6 +14,7 @@ from branchline.server.runtime.requests import (
     Command,
     FailLeasedTask,
     ReportOutcome,
+    ReportRecord,
     Start,
     View,
 )
@@ -72,7 +73,7 @@ class Loader:
     async def _find(self, requests: Iterable[AnyRequest]) -> list[ExecutionRow]:
         ids, keys = set(), set()
         for request in requests:
-            if isinstance(request, ReportOutcome | FailLeasedTask):
+            if isinstance(request, ReportOutcome | ReportRecord | FailLeasedTask):
                 keys.add(_execution_key(request))
             elif not isinstance(request, Start):
                 ids.add(request.execution_id)
@@ -113,7 +114,7 @@ def _needs_closed(request: AnyRequest) -> TypeGuard[View[Any] | Command]:
     )
 
 
-def _execution_key(request: ReportOutcome | FailLeasedTask) -> int:
-    if isinstance(request, ReportOutcome):
-        return request.token.execution_key
-    return request.task.key.execution_key
+def _execution_key(request: ReportOutcome | ReportRecord | FailLeasedTask) -> int:
+    if isinstance(request, FailLeasedTask):
+        return request.task.key.execution_key
+    return request.token.execution_key

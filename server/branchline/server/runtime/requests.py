@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from branchline.engine import AnyCommand, Plan
-from branchline.engine.commands import CompleteTask, FailTask
+from branchline.engine.commands import CompleteTask, FailTask, RecordValue, WaitInTask
 from branchline.engine.values import Variables
 from branchline.server.dispatch import PendingTask, TaskToken
 from branchline.server.errors import ServiceError
@@ -98,8 +98,21 @@ class ReportOutcome:
     def __init__(
         self,
         token: TaskToken,
-        command: CompleteTask | FailTask | None,
+        command: CompleteTask | FailTask | WaitInTask | None,
         answer: Callable[[ServiceError | None], None],
+    ) -> None:
+        self.token = token
+        self.command = command
+        self.answer = answer
+
+
+class ReportRecord:
+    """An activity at work records a value (semantics 7.8)."""
+
+    __slots__ = ("answer", "command", "token")
+
+    def __init__(
+        self, token: TaskToken, command: RecordValue, answer: Callable[[ServiceError | None], None]
     ) -> None:
         self.token = token
         self.command = command
@@ -129,13 +142,15 @@ class Wake:
         """Called when it could not be done, to ask again later."""
 
 
-AnyRequest = Start | Command | Delete | View[Any] | ReportOutcome | FailLeasedTask | Wake
+AnyRequest = (
+    Start | Command | Delete | View[Any] | ReportOutcome | ReportRecord | FailLeasedTask | Wake
+)
 
 
 def refuse(request: AnyRequest, error: ServiceError) -> None:
     """Tell whoever made a request that nothing came of it."""
     match request:
-        case ReportOutcome():
+        case ReportOutcome() | ReportRecord():
             request.answer(error)
         case FailLeasedTask() | Wake():
             request.lost()

@@ -33,6 +33,7 @@ from branchline.server.runtime.requests import (
     Delete,
     FailLeasedTask,
     ReportOutcome,
+    ReportRecord,
     Start,
     View,
     Wake,
@@ -89,7 +90,9 @@ class Runtime:
         self._inbox.append(request)
         self._wanted.set()
 
-    def submit_urgent(self, request: ReportOutcome | FailLeasedTask | Wake | View[Any]) -> None:
+    def submit_urgent(
+        self, request: ReportOutcome | ReportRecord | FailLeasedTask | Wake | View[Any]
+    ) -> None:
         """Take in what must not wait behind callers. Raises ``ServiceError`` when stopping."""
         if self._stopping:
             raise shutting_down()
@@ -184,6 +187,8 @@ class Runtime:
             self._tell(turn)
 
     def _tell(self, turn: Turn) -> None:
+        for task_key, payload in turn.payloads(self._dispatcher).items():
+            self._dispatcher.tasks[task_key].payload = payload
         for key, reason in turn.ended.items():
             self._dispatcher.remove(key, reason)
         self._dispatcher.deliver(turn.assignments)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from msgspec.structs import replace
+
 from branchline.engine import Status
 from branchline.engine import events as e
-from branchline.engine.values import encode_text
+from branchline.engine.values import Variables, encode_text
 from branchline.server.dispatch import (
     Assignment,
     CancellationReason,
@@ -14,6 +16,9 @@ from branchline.server.dispatch import (
     PendingTask,
     TaskKey,
     Worker,
+)
+from branchline.server.dispatch import (
+    TaskPayload as Payload,
 )
 from branchline.server.errors import ServiceError
 from branchline.server.histories import history_row, snapshot_row
@@ -24,6 +29,7 @@ from branchline.server.storage import (
     ExecutionChange,
     ExecutionRow,
     TaskLease,
+    TaskPayload,
     TaskRow,
 )
 from branchline.server.storage import TaskKey as TaskRowKey
@@ -46,6 +52,8 @@ class Turn:
         """Tasks that were scheduled and are still wanted."""
         self.ended: dict[TaskKey, CancellationReason] = {}
         """Stored tasks that have an outcome or were withdrawn."""
+        self.recorded: dict[TaskKey, Variables] = {}
+        """What pending tasks have recorded so far."""
         self.released: list[PendingTask] = []
         """Tasks that their workers have given back."""
         self.assignments: list[Assignment] = []
@@ -66,11 +74,13 @@ class Turn:
             match event:
                 case e.TaskScheduled():
                     self._add_task(live, event)
-                case e.TaskCompleted() | e.TaskFailed():
+                case e.TaskCompleted() | e.TaskFailed() | e.TaskWaiting():
                     self._end_task(TaskKey(live.key, event.task))
                 case e.TasksWithdrawn():
                     for task in event.tasks:
                         self._end_task(TaskKey(live.key, task))
+                case e.ValueRecorded():
+                    self._remember(live, event.task)
                 case _:
                     pass
 
@@ -80,11 +90,15 @@ class Turn:
             self.ended[key] = CancellationReason.TIMED_OUT
 
     def _add_task(self, live: Live, event: e.TaskScheduled) -> None:
-        state = live.state
-        execution = (state.id, state.workflow, state.version)
-        step = state.branches[event.branch].step
-        task = PendingTask.scheduled(live.key, execution, step, event)
+        task = PendingTask.scheduled(live.key, live.state, event)
         self.tasks[task.key] = task
+
+    def _remember(self, live: Live, task: int) -> None:
+        """A pending task has recorded a value, which its next delivery shall carry."""
+        ref = live.state.tasks.get(task)
+        if ref is not None:
+            memories = live.state.branches[ref.branch].visit.memories
+            self.recorded[TaskKey(live.key, task)] = memories[ref.item].recorded
 
     def _end_task(self, key: TaskKey) -> None:
         if self.tasks.pop(key, None) is None:
@@ -95,6 +109,10 @@ class Turn:
         batch = Batch()
         for change in self.changes.values():
             _store_change(batch, change, self.now)
+        batch.tasks_changed += [
+            TaskPayload(*key, encode_text(payload))
+            for key, payload in self.payloads(dispatcher).items()
+        ]
         batch.tasks_removed += [TaskRowKey(*key) for key in self.ended]
         batch.deleted += self.deleted.values()
         dispatcher.offer(self.tasks.values())
@@ -112,6 +130,15 @@ class Turn:
         ]
         batch.tasks_leased += leases.values()
         return batch
+
+    def payloads(self, dispatcher: Dispatcher) -> dict[TaskKey, Payload]:
+        """What the workers of tasks that have recorded values are told from now on."""
+        tasks = dispatcher.tasks
+        return {
+            key: replace(tasks[key].payload, recorded=recorded)
+            for key, recorded in self.recorded.items()
+            if key in tasks
+        }
 
 
 def _store_change(batch: Batch, change: Change, now: int) -> None:

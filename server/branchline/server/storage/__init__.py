@@ -20,6 +20,7 @@ from branchline.server.storage.rows import (
     SnapshotRow,
     TaskKey,
     TaskLease,
+    TaskPayload,
     TaskRow,
     WorkflowRow,
 )
@@ -45,6 +46,7 @@ __all__ = [
     "Taken",
     "TaskKey",
     "TaskLease",
+    "TaskPayload",
     "TaskRow",
     "UnsupportedDatabase",
     "WorkflowRow",

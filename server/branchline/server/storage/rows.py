@@ -106,6 +106,14 @@ class TaskLease(NamedTuple):
     losses: int = 0
 
 
+class TaskPayload(NamedTuple):
+    """What a task's worker is told from now on."""
+
+    key: int
+    task: int
+    payload: str
+
+
 class TaskKey(NamedTuple):
     """Names a task."""
 
@@ -149,6 +157,7 @@ class Batch:
     snapshots: list[SnapshotRow] = field(default_factory=list)
     tasks_added: list[TaskRow] = field(default_factory=list)
     tasks_leased: list[TaskLease] = field(default_factory=list)
+    tasks_changed: list[TaskPayload] = field(default_factory=list)
     tasks_removed: list[TaskKey] = field(default_factory=list)
     deleted: list[int] = field(default_factory=list)
     """Keys of executions; their histories, snapshots and tasks go with them."""
@@ -161,6 +170,7 @@ class Batch:
             or self.snapshots
             or self.tasks_added
             or self.tasks_leased
+            or self.tasks_changed
             or self.tasks_removed
             or self.deleted
         )

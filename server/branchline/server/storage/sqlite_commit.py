@@ -143,6 +143,7 @@ _ADD_TASK: Final = _Statement(_insert, tasks)
 _LEASE_TASK: Final = _Statement(
     _update, tasks, "execution_key", "task", "worker", "delivery", "started_at", "losses"
 )
+_CHANGE_TASK: Final = _Statement(_update, tasks, "execution_key", "task", "payload")
 _REMOVE_TASK: Final = _Statement(_delete, tasks, "execution_key", "task")
 _DELETE: Final = (
     _Statement(_delete, executions, "key"),
@@ -158,6 +159,7 @@ def _parts(batch: Batch) -> Iterator[tuple[_Statement, Sequence[Row]]]:
     yield _SNAPSHOT, batch.snapshots
     yield _ADD_TASK, batch.tasks_added
     yield _LEASE_TASK, _last(((lease.key, lease.task), lease) for lease in batch.tasks_leased)
+    yield _CHANGE_TASK, _last(((row.key, row.task), row) for row in batch.tasks_changed)
     yield _REMOVE_TASK, batch.tasks_removed
     for statement in _DELETE:
         yield statement, [(key,) for key in batch.deleted]
