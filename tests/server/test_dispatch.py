@@ -168,7 +168,7 @@ def test_a_task_with_an_outcome_is_not_called_off(dispatcher: Dispatcher) -> Non
     [delivery] = deliveries(outbox)
     dispatcher.report(token_of(delivery))
     dispatcher.remove(TaskKey(7, 1))
-    assert outbox.take() == ([], [], [])
+    assert outbox.take() == ([], [], [], [])
 
 
 def test_a_second_outcome_is_refused(dispatcher: Dispatcher) -> None:
@@ -222,7 +222,7 @@ def test_a_broken_stream_keeps_its_leases(dispatcher: Dispatcher) -> None:
     token = token_of(deliveries(outbox)[0])
     dispatcher.disconnect(worker, outbox)
     again, second = dispatcher.connect("w", (WORK,), 2, [token])
-    assert second.take() == ([], [], [])
+    assert second.take() == ([], [], [], [])
     assert list(again.held) == [TaskKey(7, 1)]
     assert dispatcher.report(token).key == TaskKey(7, 1)
 
@@ -267,7 +267,7 @@ def test_an_outcome_on_its_way_survives_a_new_stream(dispatcher: Dispatcher) -> 
     dispatcher.disconnect(worker, outbox)
     _, outbox = dispatcher.connect("w", (WORK,), 1, [token])
     assert task.reported
-    assert outbox.take() == ([], [], [])
+    assert outbox.take() == ([], [], [], [])
 
 
 def test_a_place_that_an_outcome_frees_survives_a_new_stream(dispatcher: Dispatcher) -> None:

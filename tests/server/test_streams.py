@@ -309,7 +309,7 @@ async def test_each_outcome_of_a_report_is_answered_by_itself(served: Served) ->
         "INVALID_TASK_TOKEN",
     ]
     assert "result_json" in acks[1].message
-    assert "completed, failed or released" in acks[2].message
+    assert "completed, failed, waiting or released" in acks[2].message
     [ack] = await served.report(completed(second))
     assert ack.accepted
     await served.closed(execution_id)

@@ -14,7 +14,7 @@ from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from branchline.client import _json, types
-from branchline.v1 import event_pb2, execution_pb2, workflow_pb2
+from branchline.v1 import event_pb2, execution_pb2, task_service_pb2, workflow_pb2
 
 _Status = TypeVar("_Status", bound=StrEnum)
 
@@ -69,6 +69,13 @@ def progress(message: event_pb2.Progress) -> types.Progress:
         message=message.message,
         data=_json.decode(message.data_json),
         time=time_of(message, "time"),
+    )
+
+
+def branch_state(message: task_service_pb2.GetBranchStateResponse) -> types.BranchState:
+    """The variables of a task's branch and the inputs of its execution."""
+    return types.BranchState(
+        _json.decode(message.state_json, {}), _json.decode(message.inputs_json, {})
     )
 
 

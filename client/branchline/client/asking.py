@@ -21,16 +21,26 @@ async def awaited(answer: Future[_Answer]) -> _Answer:
     return await asyncio.shield(asyncio.wrap_future(answer))
 
 
-def blocked_for(answer: Future[_Answer], host: Host) -> _Answer:
+def must_be_in_thread(host: Host) -> None:
+    """Make sure that blocking does no harm.
+
+    Raises:
+        RuntimeError: this is the worker's loop.
+
+    """
+    if host.is_here():
+        raise RuntimeError(
+            "this would block the worker's loop: async code awaits the method without _blocking"
+        )
+
+
+def blocked_for(answer: Future[_Answer]) -> _Answer:
     """The answer, in a thread.
 
     Raises:
         CancelledError: asyncio's, which no handler of errors catches; the activity is to stop.
-        RuntimeError: this is the worker's loop, which nothing may block.
 
     """
-    if not answer.done() and host.is_here():
-        raise RuntimeError("this would block the worker's loop: await the method of async code")
     try:
         return answer.result()
     except CancelledError:

@@ -6,12 +6,16 @@ import asyncio
 import threading
 from collections.abc import Generator
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from branchline.client import _convert, _json
-from branchline.client.types import TaskInfo
+from branchline.client.asking import awaited, blocked_for, must_be_in_thread
+from branchline.client.hosting import Host
+from branchline.client.recording import Records
+from branchline.client.types import BranchState, TaskInfo
+from branchline.client.waits import Waits
 
 if TYPE_CHECKING:
     from branchline.v1 import task_pb2
@@ -21,13 +25,6 @@ current: Final[ContextVar[ActivityContext]] = ContextVar("branchline_activity")
 
 _guard: Final = threading.Lock()
 """Guards the making of thread events: rare enough for one lock for all."""
-
-
-class Reporter(Protocol):
-    """Takes an activity's signs of life, from any thread."""
-
-    def report(self, token: str, progress: tuple[str, str] | None) -> None:
-        """Pass on progress (message, JSON text), or a bare sign of life."""
 
 
 class Cancellation:
@@ -87,13 +84,15 @@ class ActivityContext:
     from those that it starts.
     """
 
-    __slots__ = ("_message", "_removed", "_reporter", "_set", "cancelled")
+    __slots__ = ("_host", "_message", "_records", "_removed", "_set", "_waits", "cancelled")
 
-    def __init__(self, message: task_pb2.Task, reporter: Reporter) -> None:
+    def __init__(self, message: task_pb2.Task, host: Host) -> None:
         self.cancelled: Final = Cancellation()
         """Whether the activity is to stop: nobody wants its outcome any more."""
         self._message = message
-        self._reporter = reporter
+        self._host = host
+        self._waits = Waits(message)
+        self._records = Records(message, host)
         self._set: dict[str, msgspec.Raw] | None = None
         self._removed: dict[str, None] | None = None
 
@@ -124,11 +123,11 @@ class ActivityContext:
 
         """
         text = "" if data is None else _json.encode(data, "the progress")
-        self._reporter.report(self._message.token, (message, text))
+        self._host.report(self._message.token, (message, text))
 
     def heartbeat(self) -> None:
         """Give a sign of life, for a step with ``heartbeat_timeout`` (semantics 8.5)."""
-        self._reporter.report(self._message.token, None)
+        self._host.report(self._message.token, None)
 
     def set(self, name: str, value: object) -> None:
         """Set a variable of the branch when the activity has completed (semantics 7.4, 7.5).
@@ -151,6 +150,84 @@ class ActivityContext:
         self._removed[name] = None
         if self._set is not None:
             self._set.pop(name, None)
+
+    def wait(self, topic: str, *, timeout: float, key: str | None = None) -> Any:  # noqa: ANN401 - JSON is of any type
+        """Wait for a signal, without holding this process (semantics 7.7).
+
+        When the signal has not come, the call does not return: the activity stops here and its
+        branch is suspended. Once the signal is there, or ``timeout`` seconds are over, the
+        activity **runs again from its start**, perhaps in another process, and this same call
+        returns the signal's payload, or raises. So the code before a wait runs again;
+        ``record`` what must not. Variables that were set are set anew.
+
+        The waits of an activity are told apart by the order of their calls, which must then be
+        the same in every run, or by ``key``. What stops the activity is no ``Exception``:
+        ``finally`` blocks run, handlers of errors do not.
+
+        Raises:
+            WaitTimedOut: no signal came in time. It counts for this attempt only: in a later
+                one the call waits again.
+            ValueError: no topic, a timeout that is not above 0, or a key that is used twice.
+
+        """
+        return self._waits.wait(topic, timeout, key)
+
+    async def record(self, key: str, value: object) -> Any:  # noqa: ANN401 - JSON is of any type
+        """Give what is recorded under the key, or record the value first (semantics 7.8).
+
+        ``value`` is a value, or a function, async or not, that gives it and is called only when
+        nothing is recorded. When this returns, the value is durable: each later run of the
+        activity for the same step visit and item gets it, after a wait, an error or the loss of
+        the worker. An error of the function is not recorded.
+
+        The value comes back as JSON has it, so that it is the same in every run.
+
+        Raises:
+            ActivityError: the value is no JSON or its key cannot be used (``invalid_record``),
+                or it is larger than the server takes (``payload_too_large``).
+            ValueError: no key, or the value of this key is being computed by another call.
+            TypeError: a coroutine in place of the function.
+
+        """
+        return await self._records.record(key, value)
+
+    def record_blocking(self, key: str, value: object) -> Any:  # noqa: ANN401 - JSON is of any type
+        """Do as ``record`` does, for plain functions; the function must be a plain one too.
+
+        Raises:
+            ActivityError: as for ``record``.
+            RuntimeError: called on the worker's event loop.
+
+        """
+        return self._records.record_blocking(key, value)
+
+    async def branch_state(self) -> BranchState:
+        """Ask for the branch's variables and the inputs, as they are now (semantics 7.9).
+
+        What ``set`` and ``remove`` have changed in this run is not in it yet.
+
+        Raises:
+            LeaseLost: the task is no longer this worker's.
+            RpcError: the server could not be reached within 30 s, or refused.
+
+        """
+        return _convert.branch_state(await awaited(self._host.branch_state(self._message.token)))
+
+    def branch_state_blocking(self) -> BranchState:
+        """Do as ``branch_state`` does, for plain functions.
+
+        Raises:
+            RpcError: as for ``branch_state``.
+            RuntimeError: called on the worker's event loop.
+
+        """
+        must_be_in_thread(self._host)
+        return _convert.branch_state(blocked_for(self._host.branch_state(self._message.token)))
+
+    @property
+    def pending_wait(self) -> task_pb2.TaskWait | None:
+        """The wait that has stopped the activity. For the worker."""
+        return self._waits.pending
 
     def write_patch(self, result: task_pb2.TaskResult) -> None:
         """Put the variables that were set and removed into the outcome. For the worker."""

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Final
 from branchline.client import outcomes
 from branchline.client._backoff import Backoff
 from branchline.client.activities import Activity
-from branchline.client.connection import open_channel
+from branchline.client.connection import call_until_it_passes, open_channel
 from branchline.client.errors import InvalidRequest, PayloadTooLarge, RpcError, WorkerReplaced
 from branchline.client.outbox import Outbox, Verdict
+from branchline.client.recording import refused_record
 from branchline.client.runner import Runner
 from branchline.client.stream import Stream
 from branchline.v1 import task_pb2
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 _log: Final = logging.getLogger("branchline.worker")
 
 _LONGEST_PAUSE: Final = 5.0
+_LONGEST_QUESTION: Final = 30.0
+"""Seconds that an activity waits for its branch's state when the server is away."""
 _HOPELESS: Final = frozenset({"UNIMPLEMENTED", "UNAUTHENTICATED", "PERMISSION_DENIED"})
 
 
@@ -45,7 +48,9 @@ class Crew:
         self._connected = connected
         self._loop = asyncio.get_running_loop()
         self._outbox = Outbox()
-        self._runner = Runner(activities, threads, self._ended, self._heartbeat)
+        self._runner = Runner(activities, threads, self)
+        self._channel = open_channel(address)
+        self._stub: TaskServiceAsyncStub = TaskServiceStub(self._channel)
         self._stream: Stream | None = None
         self._settled = asyncio.Event()
         self._backoff = Backoff(_LONGEST_PAUSE)
@@ -55,18 +60,13 @@ class Crew:
 
     async def stay_connected(self) -> None:
         """Keep a stream up. Raises ``RpcError`` when there is no point in trying."""
-        channel = open_channel(self._address)
-        stub: TaskServiceAsyncStub = TaskServiceStub(channel)
-        try:
-            while True:
-                await self._stream_once(stub)
-                await asyncio.sleep(self._backoff.pause())
-        finally:
-            await channel.close()
+        while True:
+            await self._stream_once()
+            await asyncio.sleep(self._backoff.pause())
 
-    async def _stream_once(self, stub: TaskServiceAsyncStub) -> None:
+    async def _stream_once(self) -> None:
         self._outbox.reconnect()
-        stream = self._stream = Stream(stub, self._hello(), self)
+        stream = self._stream = Stream(self._stub, self._hello(), self)
         try:
             await stream.run()
         except RpcError as error:
@@ -90,7 +90,9 @@ class Crew:
         elif isinstance(error, InvalidRequest | WorkerReplaced) or error.code in _HOPELESS:
             raise error
         elif isinstance(error, PayloadTooLarge) or _is_too_large(error):
-            self._outbox.give_up_largest()
+            given_up = self._outbox.give_up_largest()
+            if given_up is not None:
+                self._runner.recorded(given_up.token, given_up.key, refused_record(given_up))
         self._log_outage(str(error))
 
     def _log_outage(self, problem: str) -> None:
@@ -114,7 +116,7 @@ class Crew:
         if task.token in self._runner or task.token in self._outbox:
             return
         if self._outbox.draining:
-            self._ended(outcomes.released(task.token))
+            self.ended(outcomes.released(task.token))
         else:
             self._runner.start(task)
 
@@ -130,8 +132,7 @@ class Crew:
         if verdict is Verdict.SETTLED:
             self._repeats.reset()
         elif verdict is Verdict.LATER:
-            if self._repeating is None:
-                self._repeating = self._loop.call_later(self._repeats.pause(), self._repeat)
+            self._repeat_later()
         elif verdict is Verdict.LOST:
             _log.info("an outcome came too late: %s", ack.message or ack.reason)
         else:
@@ -139,18 +140,48 @@ class Crew:
             self._wake()
         self._look_whether_settled()
 
+    def recorded(self, ack: task_pb2.RecordAck) -> None:
+        """A record was answered."""
+        verdict = self._outbox.acknowledge_record(ack)
+        if verdict is Verdict.SETTLED:
+            self._repeats.reset()
+            self._runner.recorded(ack.token, ack.key)
+        elif verdict is Verdict.LATER:
+            self._repeat_later()
+        elif verdict is Verdict.LOST:
+            _log.info("a value came too late: %s", ack.message or ack.reason)
+            self.called_off(ack.token)
+        else:
+            self._runner.recorded(ack.token, ack.key, refused_record(ack))
+
+    def _repeat_later(self) -> None:
+        if self._repeating is None:
+            self._repeating = self._loop.call_later(self._repeats.pause(), self._repeat)
+
     def _repeat(self) -> None:
         self._repeating = None
         self._outbox.repeat()
         self._wake()
 
-    def _ended(self, outcome: task_pb2.TaskOutcome) -> None:
+    def ended(self, outcome: task_pb2.TaskOutcome) -> None:
+        """A task has ended."""
         self._outbox.add(outcome)
         self._wake()
 
-    def _heartbeat(self, token: str, progress: tuple[str, str] | None) -> None:
+    def heartbeat(self, token: str, progress: tuple[str, str] | None) -> None:
+        """An activity has given a sign of life."""
         self._outbox.heartbeat(token, progress)
         self._wake()
+
+    def record(self, record: task_pb2.TaskRecord) -> None:
+        """An activity records a value."""
+        self._outbox.record(record)
+        self._wake()
+
+    async def branch_state(self, token: str) -> pb.GetBranchStateResponse:
+        """An activity asks for its branch. Raises ``RpcError``."""
+        request = pb.GetBranchStateRequest(token=token)
+        return await call_until_it_passes(self._stub.GetBranchState, request, _LONGEST_QUESTION)
 
     def _wake(self) -> None:
         if self._stream is not None:
@@ -184,7 +215,10 @@ class Crew:
         """Stop whatever is left."""
         if self._repeating is not None:
             self._repeating.cancel()
-        await self._runner.close()
+        try:
+            await self._runner.close()
+        finally:
+            await self._channel.close()
 
 
 def _is_too_large(error: RpcError) -> bool:

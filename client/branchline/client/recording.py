@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from branchline.client import _json
-from branchline.client.asking import awaited, blocked_for
+from branchline.client.asking import awaited, blocked_for, must_be_in_thread
 from branchline.client.connection import LARGEST
 from branchline.client.errors import ActivityError
 from branchline.client.hosting import Host
@@ -19,6 +19,9 @@ from branchline.v1 import task_pb2
 
 INVALID_RECORD: Final = "invalid_record"
 PAYLOAD_TOO_LARGE: Final = "payload_too_large"
+
+_DURABLE: Final[Future[None]] = Future()
+_DURABLE.set_result(None)
 
 
 class Records:
@@ -36,9 +39,9 @@ class Records:
     async def record(self, key: str, value: object) -> Any:  # noqa: ANN401 - JSON is of any type
         """See ``ActivityContext.record``."""
         _check(key, value)
-        text, durable = self._known(key)
-        if durable is None:
-            with self._only_one(key):
+        with self._only_one(key):
+            text, durable = self._known(key)
+            if durable is None:
                 result = value() if callable(value) else value
                 if inspect.isawaitable(result):
                     result = await result
@@ -48,23 +51,21 @@ class Records:
 
     def record_blocking(self, key: str, value: object) -> Any:  # noqa: ANN401 - JSON is of any type
         """See ``ActivityContext.record_blocking``."""
+        must_be_in_thread(self._host)
         _check(key, value)
         if inspect.iscoroutinefunction(value):
             raise TypeError("record_blocking cannot call an async function: use record")
-        text, durable = self._known(key)
-        if durable is None:
-            with self._only_one(key):
-                result = value() if callable(value) else value
-                text, durable = self._send(key, result)
-        blocked_for(durable, self._host)
+        with self._only_one(key):
+            text, durable = self._known(key)
+            if durable is None:
+                text, durable = self._send(key, value() if callable(value) else value)
+        blocked_for(durable)
         return _json.decode(text)
 
     def _known(self, key: str) -> tuple[str, Future[None] | None]:
         """The value's text, and what tells when it is durable; None when it must be computed."""
         if key in self._message.recorded_json:
-            durable: Future[None] = Future()
-            durable.set_result(None)
-            return self._message.recorded_json[key], durable
+            return self._message.recorded_json[key], _DURABLE
         text, sent = self._sent.get(key, ("", None))
         refused = sent is not None and sent.done() and not sent.cancelled() and sent.exception()
         return (text, None) if refused else (text, sent)

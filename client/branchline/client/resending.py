@@ -41,9 +41,7 @@ class Resending(Generic[Name, Message]):
         return bool(self._unsent)
 
     def __contains__(self, name: Name) -> bool:
-        return (
-            name in self._unsent or name in self._unacknowledged or name in self._refused_for_now
-        )
+        return name in self._unsent or name in self._unacknowledged or name in self._refused_for_now
 
     def add(self, name: Name, message: Message) -> None:
         """Send a message until it is acknowledged."""

@@ -8,25 +8,44 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, Final, Protocol, TypeVar
 
 from branchline.client import outcomes
 from branchline.client.activities import Activity
 from branchline.client.context import ActivityContext, current
 from branchline.client.errors import ActivityError
 from branchline.v1 import task_pb2
+from branchline.v1 import task_service_pb2 as pb
 
 _log: Final = logging.getLogger("branchline.worker")
 
-Ended = Callable[[task_pb2.TaskOutcome], None]
-Heartbeat = Callable[[str, tuple[str, str] | None], None]
+_Answer = TypeVar("_Answer")
+
+_QUIET: Final = (ActivityError, asyncio.CancelledError)
+"""What an activity raises on purpose, or is told to."""
+
+
+class Owner(Protocol):
+    """The worker as its runner sees it."""
+
+    def ended(self, outcome: task_pb2.TaskOutcome) -> None:
+        """A task has ended."""
+
+    def heartbeat(self, token: str, progress: tuple[str, str] | None) -> None:
+        """An activity has given a sign of life, with progress (message, JSON text) or without."""
+
+    def record(self, record: task_pb2.TaskRecord) -> None:
+        """An activity records a value; ``Runner.recorded`` is told the answer."""
+
+    async def branch_state(self, token: str) -> pb.GetBranchStateResponse:
+        """An activity asks for its branch. Raises ``RpcError``."""
 
 
 class _Run:
     """One task in hand."""
 
-    __slots__ = ("activity", "asyncio_task", "context", "message")
+    __slots__ = ("activity", "asyncio_task", "context", "message", "questions", "records")
 
     def __init__(
         self, message: task_pb2.Task, activity: Activity, context: ActivityContext
@@ -35,20 +54,27 @@ class _Run:
         self.activity = activity
         self.context = context
         self.asyncio_task: asyncio.Task[None] | None = None
+        self.records: dict[str, Future[None]] = {}
+        """By key, those that are not answered."""
+        self.questions: set[asyncio.Task[pb.GetBranchStateResponse]] = set()
+
+    def let_go(self) -> None:
+        """Nobody waits for this run: nothing that it asked is answered any more."""
+        for record in self.records.values():
+            record.cancel()
+        for question in self.questions:
+            question.cancel()
 
 
 class Runner:
     """The tasks in hand. Each ends with an outcome, unless it is stopped before.
 
-    All methods are for the event loop, except ``report``.
+    All methods are for the event loop, except those of a ``Host``.
     """
 
-    def __init__(
-        self, activities: Mapping[str, Activity], threads: int, ended: Ended, heartbeat: Heartbeat
-    ) -> None:
+    def __init__(self, activities: Mapping[str, Activity], threads: int, owner: Owner) -> None:
         self._activities = activities
-        self._ended = ended
-        self._heartbeat = heartbeat
+        self._owner = owner
         self._loop = asyncio.get_running_loop()
         self._loop_thread = threading.get_ident()
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix="branchline-activity")
@@ -72,7 +98,7 @@ class Runner:
         activity = self._activities.get(message.activity)
         if activity is None:
             error = ActivityError(f"this worker does not offer {message.activity}")
-            self._ended(outcomes.failed(message.token, error))
+            self._owner.ended(outcomes.failed(message.token, error))
             return
         run = _Run(message, activity, ActivityContext(message, self))
         self._runs[message.token] = run
@@ -113,45 +139,84 @@ class Runner:
             await asyncio.wait(self._stopped, timeout=1.0)
         self._executor.shutdown(wait=False, cancel_futures=True)
 
+    def is_here(self) -> bool:
+        """Whether this thread is the one of the loop."""
+        return threading.get_ident() == self._loop_thread
+
     def report(self, token: str, progress: tuple[str, str] | None) -> None:
         """Take an activity's sign of life, from any thread."""
-        if threading.get_ident() == self._loop_thread:
-            self._report(token, progress)
-        else:
-            self._call_on_loop(self._report, token, progress)
+        self._on_loop(self._report, token, progress)
 
     def _report(self, token: str, progress: tuple[str, str] | None) -> None:
         if token in self._runs:
-            self._heartbeat(token, progress)
+            self._owner.heartbeat(token, progress)
+
+    def record(self, record: task_pb2.TaskRecord) -> Future[None]:
+        """Take a value that an activity records, from any thread."""
+        durable: Future[None] = Future()
+        if not self._on_loop(self._record, record, durable):
+            durable.cancel()
+        return durable
+
+    def _record(self, record: task_pb2.TaskRecord, durable: Future[None]) -> None:
+        run = self._runs.get(record.token)
+        if run is None:
+            durable.cancel()
+        else:
+            run.records[record.key] = durable
+            self._owner.record(record)
+
+    def recorded(self, token: str, key: str, error: ActivityError | None = None) -> None:
+        """Tell an activity that its value is durable, or why it is not kept."""
+        run = self._runs.get(token)
+        durable = None if run is None else run.records.pop(key, None)
+        if durable is not None and error is None:
+            durable.set_result(None)
+        elif durable is not None:
+            durable.set_exception(error)
+
+    def branch_state(self, token: str) -> Future[pb.GetBranchStateResponse]:
+        """Ask for the branch of a task, from any thread."""
+        answer: Future[pb.GetBranchStateResponse] = Future()
+        if not self._on_loop(self._ask, token, answer):
+            answer.cancel()
+        return answer
+
+    def _ask(self, token: str, answer: Future[pb.GetBranchStateResponse]) -> None:
+        run = self._runs.get(token)
+        if run is None:
+            answer.cancel()
+            return
+        question = self._loop.create_task(self._owner.branch_state(token))
+        run.questions.add(question)
+        question.add_done_callback(run.questions.discard)
+        question.add_done_callback(lambda done: _hand_over(done, answer))
 
     async def _run_on_loop(self, run: _Run) -> None:
         current.set(run.context)
-        token = run.message.token
         try:
             arguments = run.activity.bind(run.message.parameters_json)
-            result = await run.activity.function(**arguments)
-            outcome = outcomes.completed(token, result, run.context)
-        except asyncio.CancelledError as error:
-            outcome = outcomes.failed(token, error)
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - any error fails the attempt, no more
-            outcome = self._failed(run, error)
+            outcome = self._returned(run, await run.activity.function(**arguments))
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 - any error fails the attempt, no more
+            outcome = self._raised(run, error)
         self._end(run, outcome)
 
     def _run_in_thread(self, run: _Run) -> None:
         if run.context.cancelled:
             return
         current.set(run.context)
-        token = run.message.token
         try:
             arguments = run.activity.bind(run.message.parameters_json)
-            outcome = outcomes.completed(token, run.activity.function(**arguments), run.context)
+            outcome = self._returned(run, run.activity.function(**arguments))
         except BaseException as error:  # noqa: BLE001 - nobody else would see it
-            outcome = self._failed(run, error)
+            outcome = self._raised(run, error)
         self._from_threads.append((run, outcome))
         # One wake-up of the loop serves all that end until it comes round.
         if not self._collecting:
             self._collecting = True
-            self._call_on_loop(self._collect)
+            self._on_loop(self._collect)
 
     def _collect(self) -> None:
         self._collecting = False
@@ -162,17 +227,27 @@ class Runner:
         token = run.message.token
         if self._runs.get(token) is run:
             self._take(token)
-            self._ended(outcome)
+            self._owner.ended(outcome)
 
     def _take(self, token: str) -> _Run | None:
         run = self._runs.pop(token, None)
+        if run is not None:
+            run.let_go()
         if not self._runs:
             self._idle.set()
         return run
 
-    def _failed(self, run: _Run, error: BaseException) -> task_pb2.TaskOutcome:
-        message = run.message
-        if not isinstance(error, ActivityError):
+    def _returned(self, run: _Run, result: object) -> task_pb2.TaskOutcome:
+        token, wait = run.message.token, run.context.pending_wait
+        if wait is not None:  # the activity's code has swallowed what was to stop it
+            return outcomes.waiting(token, wait)
+        return outcomes.completed(token, result, run.context)
+
+    def _raised(self, run: _Run, error: BaseException) -> task_pb2.TaskOutcome:
+        message, wait = run.message, run.context.pending_wait
+        if wait is not None:
+            return outcomes.waiting(message.token, wait)
+        if not isinstance(error, _QUIET):
             _log.warning(
                 "activity %s failed in attempt %d of step %s of execution %s",
                 message.activity,
@@ -183,12 +258,28 @@ class Runner:
             )
         return outcomes.failed(message.token, error)
 
-    def _call_on_loop(self, function: Callable[..., None], *arguments: Any) -> None:  # noqa: ANN401 - as asyncio has it
+    def _on_loop(self, function: Callable[..., None], *arguments: Any) -> bool:  # noqa: ANN401 - as asyncio has it
+        """Call at once on the loop's thread, soon from another; False when the loop has closed."""
+        if self.is_here():
+            function(*arguments)
+            return True
         try:
             self._loop.call_soon_threadsafe(function, *arguments)
         except RuntimeError:
-            # The loop has closed: the worker is gone, and with it whoever wanted to know.
+            # The worker is gone, and with it whoever wanted to know.
             _log.debug("a thread outlived its worker")
+            return False
+        return True
+
+
+def _hand_over(done: asyncio.Task[_Answer], answer: Future[_Answer]) -> None:
+    """A task that is cancelled before it has begun runs no code: only its callbacks know."""
+    if done.cancelled():
+        answer.cancel()
+    elif error := done.exception():
+        answer.set_exception(error)
+    else:
+        answer.set_result(done.result())
 
 
 def by_name(activities: Iterable[Activity]) -> dict[str, Activity]:

@@ -52,8 +52,8 @@ class Outgoing(NamedTuple):
 
     deliveries: list[Delivery]
     acks: list[Ack]
-    records: list[RecordAnswer]
     cancellations: list[tuple[str, CancellationReason]]
+    records: list[RecordAnswer]
 
 
 class WorkerOutbox:
@@ -136,8 +136,8 @@ class WorkerOutbox:
 
     def take(self) -> Outgoing:
         """Everything that waits; it is the caller's now."""
-        taken = Outgoing(self._deliveries, self._acks, self._records, self._cancellations)
-        self._deliveries, self._acks, self._records, self._cancellations = [], [], [], []
+        taken = Outgoing(self._deliveries, self._acks, self._cancellations, self._records)
+        self._deliveries, self._acks, self._cancellations, self._records = [], [], [], []
         self._emptied.set()
         return taken
 
