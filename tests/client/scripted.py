@@ -78,7 +78,8 @@ class Silence:
 SILENCE = Silence()
 UNAVAILABLE = Refusal(grpc.StatusCode.UNAVAILABLE, "SHUTTING_DOWN")
 
-Answer = Message | Refusal | Silence | Callable[[Any], Message]
+Plain = Message | Refusal | Silence
+Answer = Plain | Callable[[Any], Plain]
 
 
 class WorkerStream:
@@ -111,16 +112,26 @@ class WorkerStream:
             found += (await self.receive()).outcomes
         return found
 
+    async def receive_record(self) -> task_pb2.TaskRecord:
+        """The next message's only record."""
+        while not (message := await self.receive()).records:
+            pass
+        [record] = message.records
+        return record
+
     def send(
         self,
         *,
         tasks: Sequence[task_pb2.Task] = (),
         acks: Sequence[task_pb2.OutcomeAck] = (),
         cancel: Sequence[str] = (),
+        record_acks: Sequence[task_pb2.RecordAck] = (),
     ) -> None:
         cancellations = [task_pb2.TaskCancellation(token=token) for token in cancel]
         self.responses.put_nowait(
-            pb.StreamTasksResponse(tasks=tasks, acks=acks, cancellations=cancellations)
+            pb.StreamTasksResponse(
+                tasks=tasks, acks=acks, cancellations=cancellations, record_acks=record_acks
+            )
         )
         for ack in acks:
             self._unanswered.pop(ack.token, None)
@@ -130,6 +141,15 @@ class WorkerStream:
 
     def refuse(self, token: str, reason: str) -> None:
         self.send(acks=[task_pb2.OutcomeAck(token=token, reason=reason)])
+
+    def keep(self, record: task_pb2.TaskRecord) -> None:
+        """Say that a value is durable."""
+        ack = task_pb2.RecordAck(token=record.token, key=record.key, accepted=True)
+        self.send(record_acks=[ack])
+
+    def refuse_record(self, record: task_pb2.TaskRecord, reason: str) -> None:
+        ack = task_pb2.RecordAck(token=record.token, key=record.key, reason=reason)
+        self.send(record_acks=[ack])
 
     def welcome(self, lease: float = 30.0) -> None:
         duration = duration_pb2.Duration()
@@ -199,11 +219,13 @@ class ScriptedServer:
 
         async def unary(request: Message, context: Context) -> Message:
             answer = self._answer(method.name, request)
+            if callable(answer):
+                answer = answer(request)
             if isinstance(answer, Refusal):
                 await answer.abort(context)
             if isinstance(answer, Silence):
                 await asyncio.Event().wait()
-            result: Message = answer(request) if callable(answer) else answer
+            result: Message = answer
             return result
 
         if method.server_streaming:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from branchline.client.outbox import Outbox, Verdict
-from branchline.client.outcomes import failure, released
+from branchline.client.outcomes import failure, released, waiting
 from branchline.v1 import execution_pb2, task_pb2
 from branchline.v1 import task_service_pb2 as pb
 
@@ -23,6 +23,19 @@ def refused(token: str, reason: str) -> task_pb2.OutcomeAck:
 def sent(message: pb.StreamTasksRequest | None) -> list[str]:
     assert message is not None
     return [outcome.token for outcome in message.outcomes]
+
+
+def record(token: str, key: str, text: str = "1") -> task_pb2.TaskRecord:
+    return task_pb2.TaskRecord(token=token, key=key, value_json=text)
+
+
+def record_ack(token: str, key: str, reason: str = "") -> task_pb2.RecordAck:
+    return task_pb2.RecordAck(token=token, key=key, accepted=not reason, reason=reason)
+
+
+def recorded(message: pb.StreamTasksRequest | None) -> list[tuple[str, str]]:
+    assert message is not None
+    return [(record.token, record.key) for record in message.records]
 
 
 def outbox_with(*tokens: str) -> Outbox:
@@ -110,7 +123,7 @@ def test_after_a_message_that_was_too_large_its_largest_result_becomes_a_failure
     outbox = outbox_with("a")
     outbox.add(completed("b", "1" * 1_000))
     outbox.next_message()
-    assert outbox.give_up_largest() is Verdict.REPLACED
+    assert outbox.give_up_largest() is None
     outbox.reconnect()
     message = outbox.next_message()
     assert message is not None
@@ -118,12 +131,77 @@ def test_after_a_message_that_was_too_large_its_largest_result_becomes_a_failure
     assert kinds == {"a": "completed", "b": "failed"}
 
 
+def test_of_a_record_that_was_too_large_the_activity_is_told() -> None:
+    outbox = outbox_with("a")
+    outbox.record(record("a", "small"))
+    outbox.record(record("a", "large", "1" * 1_000))
+    outbox.next_message()
+    answer = outbox.give_up_largest()
+    assert answer is not None
+    assert (answer.token, answer.key, answer.reason) == ("a", "large", "PAYLOAD_TOO_LARGE")
+    outbox.reconnect()
+    message = outbox.next_message()
+    assert recorded(message) == [("a", "small")]
+    assert sent(message) == ["a"]
+
+
+def test_a_message_that_held_nothing_has_nothing_to_give_up() -> None:
+    assert Outbox().give_up_largest() is None
+
+
+def test_a_refused_wait_becomes_a_failure() -> None:
+    outbox = Outbox()
+    outbox.add(waiting("a", task_pb2.TaskWait(key="1", topic="t")))
+    outbox.next_message()
+    assert outbox.acknowledge(refused("a", "INVALID_FIELD")) is Verdict.REPLACED
+    message = outbox.next_message()
+    assert message is not None
+    assert message.outcomes[0].failed == execution_pb2.Failure(
+        type="invalid_field", message="the server does not take the wait: because"
+    )
+
+
+def test_records_are_sent_until_they_are_acknowledged() -> None:
+    outbox = Outbox()
+    for key in ("x", "y", "z"):
+        outbox.record(record("a", key))
+    assert recorded(outbox.next_message()) == [("a", "x"), ("a", "y"), ("a", "z")]
+    assert outbox.next_message() is None
+    assert outbox.acknowledge_record(record_ack("a", "x")) is Verdict.SETTLED
+    later = record_ack("a", "y", "STORE_UNAVAILABLE")
+    assert outbox.acknowledge_record(later) is Verdict.LATER
+    outbox.repeat()
+    assert recorded(outbox.next_message()) == [("a", "y")]
+    outbox.reconnect()
+    assert recorded(outbox.next_message()) == [("a", "z"), ("a", "y")]
+
+
+def test_a_refused_record_is_not_sent_again() -> None:
+    outbox = Outbox()
+    for reason, verdict in (("LEASE_LOST", Verdict.LOST), ("INVALID_FIELD", Verdict.DROPPED)):
+        outbox.record(record("a", "x"))
+        outbox.next_message()
+        assert outbox.acknowledge_record(record_ack("a", "x", reason)) is verdict
+        outbox.reconnect()
+        assert outbox.next_message() is None
+
+
+def test_records_do_not_keep_a_worker_from_ending() -> None:
+    outbox = Outbox()
+    outbox.record(record("a", "x"))
+    assert outbox.settled
+    assert "a" not in outbox
+
+
 def test_a_withdrawn_task_has_nothing_more_to_say() -> None:
     outbox = outbox_with("a", "b")
     outbox.heartbeat("a", ("half", ""))
+    outbox.record(record("a", "x"))
+    outbox.record(record("b", "y"))
     outbox.withdraw("a")
     message = outbox.next_message()
     assert sent(message) == ["b"]
+    assert recorded(message) == [("b", "y")]
     assert message is not None
     assert not message.heartbeats
 

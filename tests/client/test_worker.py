@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import grpc
@@ -22,7 +22,8 @@ from branchline.client import (
 )
 from branchline.v1 import execution_pb2, task_pb2
 from branchline.v1 import task_service_pb2 as pb
-from tests.client.scripted import Refusal, ScriptedServer, WorkerStream
+from tests.client.scripted import Refusal, ScriptedServer
+from tests.client.working import outcome_of, result, task, welcomed, working
 
 
 @activity
@@ -53,52 +54,6 @@ class Gate:
             self.cancelled.set()
             raise
         return "open"
-
-
-@asynccontextmanager
-async def working(
-    server: ScriptedServer,
-    *activities: Callable[..., Any],
-    **options: Any,  # noqa: ANN401 - the worker's
-) -> AsyncIterator[Worker]:
-    """A running worker; it is stopped at the end."""
-    worker = Worker(server.address, activities, **{"grace": 0.0, **options})
-    running = asyncio.create_task(worker.run())
-    try:
-        yield worker
-    finally:
-        server.accept_everything()
-        running.cancel()
-        with suppress(asyncio.CancelledError):
-            await running
-
-
-async def welcomed(server: ScriptedServer) -> WorkerStream:
-    stream = await server.streams.get()
-    hello = await stream.receive()
-    assert hello.HasField("hello")
-    stream.welcome()
-    return stream
-
-
-def task(token: str, name: str = "double", parameters: str = '{"n":4}') -> task_pb2.Task:
-    return task_pb2.Task(token=token, activity=name, parameters_json=parameters, attempt=1)
-
-
-def result(outcome: task_pb2.TaskOutcome) -> str:
-    assert outcome.WhichOneof("outcome") == "completed", outcome
-    return outcome.completed.result_json
-
-
-async def outcome_of(function: Callable[..., Any], parameters: str = "{}") -> task_pb2.TaskOutcome:
-    """What a worker tells of one run of an activity."""
-    name = activity.name_of(function) or ""
-    async with ScriptedServer() as server, working(server, function):
-        stream = await welcomed(server)
-        stream.send(tasks=[task("t", name, parameters)])
-        [outcome] = await stream.receive_outcomes(1)
-        stream.accept("t")
-        return outcome
 
 
 async def test_the_hello_says_what_the_worker_offers() -> None:

@@ -12,20 +12,12 @@ from tests.scenarios.uses import uses_of
 
 _CHILDREN = "child steps do not run yet"
 _FOLLOW_UPS = "follow-ups are not started yet"
-_WAITS = "activities cannot wait yet"
-_RECORDS = "activities cannot record values yet"
 _LISTS = "executions are not counted, nor listed by labels and parent, yet"
 
 MISSING = {
     "step child": _CHILDREN,
     "definition follow_ups": _FOLLOW_UPS,
     "start labels": "executions have no labels yet",
-    "run wait": _WAITS,
-    "run return_wait": _WAITS,
-    "run return_waits": _WAITS,
-    "run record": _RECORDS,
-    "run return_recorded": _RECORDS,
-    "run return_variable": "activities cannot read their branch yet",
     "builtin shell": "the activity shell is not shipped yet",
     "builtin file": "the activity file is not shipped yet",
     "expect follow_up_errors": _FOLLOW_UPS,

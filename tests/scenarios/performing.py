@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -20,16 +21,20 @@ Json = Any
 class Delivery:
     """One delivery of a run."""
 
-    def __init__(self, orders: Orders, parameters: dict[str, Json]) -> None:
+    def __init__(self, line: Line, orders: Orders, parameters: dict[str, Json]) -> None:
+        self.line = line
         self.orders = orders
         self.parameters = parameters
         self.context: ActivityContext = activity.context()
+        self.recorded: dict[str, Json] = {}
+        self.received: dict[str, Json] = {}
+        """The payloads of its waits, by the name that the scenario gives them."""
 
     async def perform(self) -> Json:
         """Take the actions in order; gives the result of the run."""
         for key, value in self.orders.actions:
             if key in _RESULTS:
-                return _RESULTS[key](self, value)
+                return await _RESULTS[key](self, value)
             await _STEPS[key](self, value)
         return None
 
@@ -39,7 +44,7 @@ async def deliver(line: Line, parameters: dict[str, Json]) -> Json:
     question = Begin(task=_task_info(), parameters=parameters)
     orders = await line.begin(question)
     try:
-        return await Delivery(orders, parameters).perform()
+        return await Delivery(line, orders, parameters).perform()
     finally:
         line.end(orders.run)
 
@@ -85,6 +90,22 @@ async def _progress(delivery: Delivery, progress: dict[str, Json]) -> None:
     delivery.context.progress(progress.get("message", ""), progress.get("data"))
 
 
+async def _record(delivery: Delivery, values: dict[str, Json]) -> None:
+    for key, value in values.items():
+        compute = functools.partial(_computed, delivery.line, key, value)
+        delivery.recorded[key] = await delivery.context.record(key, compute)
+
+
+async def _computed(line: Line, key: str, value: Json) -> Json:
+    await line.computed(key)
+    return value
+
+
+async def _wait(delivery: Delivery, wait: dict[str, Json]) -> None:
+    payload = delivery.context.wait(wait["topic"], timeout=seconds(wait["timeout"]))
+    delivery.received[wait["as"]] = payload
+
+
 async def _crash(delivery: Delivery, when: bool | str) -> None:  # noqa: FBT001  # from the file
     if when == "always" or (when is True and delivery.orders.first_delivery):
         os._exit(CRASHED)
@@ -104,7 +125,35 @@ async def _fail(_: Delivery, error: dict[str, Json]) -> None:
     )
 
 
-def _task_fields(delivery: Delivery, names: list[str]) -> dict[str, Json]:
+async def _return(_: Delivery, value: Json) -> Json:
+    return value
+
+
+async def _return_parameters(delivery: Delivery, _: bool) -> Json:  # noqa: FBT001  # from the file
+    return delivery.parameters
+
+
+async def _return_parameter(delivery: Delivery, name: str) -> Json:
+    return delivery.parameters[name]
+
+
+async def _return_wait(delivery: Delivery, name: str) -> Json:
+    return delivery.received[name]
+
+
+async def _return_waits(delivery: Delivery, _: bool) -> Json:  # noqa: FBT001  # from the file
+    return delivery.received
+
+
+async def _return_recorded(delivery: Delivery, key: str) -> Json:
+    return delivery.recorded[key]
+
+
+async def _return_variable(delivery: Delivery, name: str) -> Json:
+    return (await delivery.context.branch_state()).state[name]
+
+
+async def _return_task(delivery: Delivery, names: list[str]) -> Json:
     return {name: getattr(delivery.context.task, name) for name in names}
 
 
@@ -113,15 +162,21 @@ _STEPS: dict[str, Callable[[Delivery, Any], Awaitable[None]]] = {
     "set": _set,
     "delete": _delete,
     "progress": _progress,
+    "record": _record,
+    "wait": _wait,
     "crash": _crash,
     "hang": _hang,
     "fail": _fail,
 }
-_RESULTS: dict[str, Callable[[Delivery, Any], Json]] = {
-    "return": lambda _, value: value,
-    "return_parameters": lambda delivery, _: delivery.parameters,
-    "return_parameter": lambda delivery, name: delivery.parameters[name],
-    "return_task": _task_fields,
+_RESULTS: dict[str, Callable[[Delivery, Any], Awaitable[Json]]] = {
+    "return": _return,
+    "return_parameters": _return_parameters,
+    "return_parameter": _return_parameter,
+    "return_wait": _return_wait,
+    "return_waits": _return_waits,
+    "return_recorded": _return_recorded,
+    "return_variable": _return_variable,
+    "return_task": _return_task,
 }
 
 ACTIONS = frozenset([*_STEPS, *_RESULTS])

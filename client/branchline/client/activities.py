@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final, TypeVar, overload
 
 from branchline.client._binding import Binder, binder_of
@@ -38,6 +38,23 @@ def activity_of(function: Callable[..., Any]) -> Activity:
     if not isinstance(name, str):
         raise TypeError(f"{function!r} is no activity: mark the function with @activity")
     return Activity(name, function)
+
+
+def by_name(activities: Iterable[Activity]) -> dict[str, Activity]:
+    """The activities by their names.
+
+    Raises:
+        ValueError: there are none, or two of one name.
+
+    """
+    result: dict[str, Activity] = {}
+    for activity in activities:
+        if activity.name in result:
+            raise ValueError(f"two activities are named {activity.name}: give one another name")
+        result[activity.name] = activity
+    if not result:
+        raise ValueError("a worker needs at least one activity")
+    return result
 
 
 class _ActivityDecorator:

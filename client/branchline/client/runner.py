@@ -7,7 +7,7 @@ import contextvars
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Final, Protocol, TypeVar
 
@@ -280,20 +280,3 @@ def _hand_over(done: asyncio.Task[_Answer], answer: Future[_Answer]) -> None:
         answer.set_exception(error)
     else:
         answer.set_result(done.result())
-
-
-def by_name(activities: Iterable[Activity]) -> dict[str, Activity]:
-    """The activities by their names.
-
-    Raises:
-        ValueError: there are none, or two of one name.
-
-    """
-    result: dict[str, Activity] = {}
-    for activity in activities:
-        if activity.name in result:
-            raise ValueError(f"two activities are named {activity.name}: give one another name")
-        result[activity.name] = activity
-    if not result:
-        raise ValueError("a worker needs at least one activity")
-    return result

@@ -9,10 +9,9 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 from uuid import uuid4
 
-from branchline.client.activities import activity_of
+from branchline.client.activities import activity_of, by_name
 from branchline.client.connection import server_address
 from branchline.client.crew import Crew
-from branchline.client.runner import by_name
 from branchline.v1 import task_service_pb2 as pb
 
 _MOST_TASKS: Final = 10_000
@@ -23,7 +22,7 @@ _LAST_WORDS_WHEN_CANCELLED: Final = 1.0
 
 
 class Worker:
-    """Works on tasks until it is stopped (semantics 7.1 to 7.6).
+    """Works on tasks until it is stopped (semantics 7.1 to 7.9).
 
     ``address`` is as for ``Client``; ``activities`` are functions and bound methods marked with
     ``@activity``; ``max_tasks`` is how many tasks it has in hand at the same time; plain

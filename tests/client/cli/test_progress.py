@@ -28,14 +28,14 @@ class Story:
         number = len(self.events) + 1
         self.events.append(Event(number, START + timedelta(seconds=number), kind, data))
 
-    def task(self, number: int, branch: str = "main") -> None:
+    def task(self, number: int, branch: str = "main", item: int | None = None) -> None:
         self.add(
             "task_scheduled",
             task=number,
             branch=branch,
             activity="work",
             task_queue="default",
-            item=None,
+            item=item,
             attempt=1,
         )
 
@@ -68,6 +68,49 @@ def test_a_wait_suspends_until_the_signal_is_taken() -> None:
     assert (board.status, board.rows(1)[0][0].note) == ("SUSPENDED", "waits for signal answer")
     story.add("signal_consumed", branch="main", signal=1)
     assert board_of(story).status == "RUNNING"
+
+
+def test_a_wait_of_an_activity_suspends_until_it_is_over() -> None:
+    for over in ("signal_consumed", "wait_timed_out"):
+        story = Story()
+        story.add("step_started", branch="main", step="ask")
+        story.task(1)
+        story.add("value_recorded", task=1, key="n", value=1)
+        story.add("task_waiting", task=1, key="1", topic="answer", until=None)
+        board = board_of(story)
+        assert (board.status, board.rows(1)[0][0].note) == ("SUSPENDED", "waits for signal answer")
+        assert board.open_tasks == 0
+        story.add(over, branch="main", item=0)
+        story.task(2)
+        board = board_of(story)
+        assert (board.status, board.rows(1)[0][0].note) == ("RUNNING", "")
+
+
+def test_a_branch_is_suspended_when_all_its_items_at_work_wait() -> None:
+    story = Story()
+    story.add("step_started", branch="main", step="sing")
+    story.add("items_listed", branch="main", items=[1, 2, 3])
+    for number in (1, 2, 3):
+        story.task(number, item=number - 1)
+    story.add("task_waiting", task=1, key="1", topic="downbeat", until=None)
+    story.add("task_failed", task=2, error=ERROR)
+    story.add("retry_scheduled", branch="main", attempt=2, due=START, item=1)
+    statuses = [board_of(story).status]
+    story.add("task_completed", task=3, result=None)
+    statuses.append(board_of(story).status)
+    story.task(4, item=1)
+    story.add("task_waiting", task=4, key="1", topic="downbeat", until=None)
+    statuses.append(board_of(story).status)
+    story.add("signal_consumed", branch="main", signal=1, item=0)
+    story.task(5)
+    statuses.append(board_of(story).status)
+    assert statuses == ["RUNNING", "RUNNING", "SUSPENDED", "RUNNING"]
+
+
+def test_a_wait_that_is_first_seen_at_its_start_is_no_error() -> None:
+    board = Board()
+    board.apply(Event(90, START, "task_waiting", {"task": 7, "topic": "t", "until": None}))
+    assert board.rows(5) == ([], 0)
 
 
 def test_an_error_is_shown_until_the_next_step() -> None:

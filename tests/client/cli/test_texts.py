@@ -57,6 +57,17 @@ def test_an_unknown_event_is_told_by_its_data() -> None:
     assert event_sentence(Event(1, NOW, "moon_rose", {"full": True})) == 'moon_rose {"full":true}'
 
 
+def test_waits_and_values_of_activities_are_told() -> None:
+    wait = {"task": 7, "key": "1", "topic": "answer", "until": NOW}
+    value = {"task": 7, "key": "ticket", "value": {"n": 1}}
+    assert event_sentence(Event(1, NOW, "task_waiting", wait)) == (
+        f"task 7 waits for signal answer until {local_time(NOW)}"
+    )
+    assert event_sentence(Event(1, NOW, "value_recorded", value)) == (
+        'task 7 recorded ticket: {"n":1}'
+    )
+
+
 def test_a_sentence_is_one_line() -> None:
     error = {"type": "broken", "message": "line\n" * 1000, "details": None}
     sentence = event_sentence(Event(1, NOW, "task_failed", {"task": 7, "error": error}))

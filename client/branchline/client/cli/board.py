@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
@@ -40,6 +40,10 @@ class Row:
     """How many of them have ended."""
     held: tuple[str, str] | None = None
     """Status and note from before a pause or the end."""
+    at_work: set[int] = field(default_factory=set)
+    """The items, 0 in a step without ``each``, with an attempt that is open or follows."""
+    waits: dict[int, str] = field(default_factory=dict)
+    """By item, what its activity waits for."""
 
     @property
     def live(self) -> bool:
@@ -49,6 +53,23 @@ class Row:
     def enter(self, step: str, time: datetime | None) -> None:
         """Begin with a step."""
         self.step, self.since, self.items, self.done = step, time, 0, 0
+        self.at_work.clear()
+        self.waits.clear()
+
+    def work(self, item: int) -> None:
+        """Have an item at work."""
+        self.at_work.add(item)
+        self.waits.pop(item, None)
+        if self.status == "SUSPENDED":
+            self.wake()
+
+    def rest(self, item: int, wait: str = "") -> None:
+        """Have an item at work no more; a branch is dormant when all that is left waits (9.2)."""
+        self.at_work.discard(item)
+        if wait:
+            self.waits[item] = wait
+        if self.waits and not self.at_work and self.status == "RUNNING":
+            self.status, self.note = "SUSPENDED", next(iter(self.waits.values()))
 
     def hold(self, status: str, note: str) -> None:
         """Stop where it is."""
@@ -79,7 +100,8 @@ class Board:
         self.tasks_done = 0
         self._closed: ExecutionStatus | None = None
         self._rows: dict[str, Row] = {}
-        self._tasks: dict[int, str] = {}
+        self._tasks: dict[int, tuple[str, int]] = {}
+        """Branch and item of the open attempts."""
 
     @property
     def status(self) -> ExecutionStatus:
@@ -136,22 +158,29 @@ class Board:
         if kind == "items_listed":
             self._row(data["branch"]).items = len(data["items"])
         elif kind == "task_scheduled":
-            self._tasks[data["task"]] = data["branch"]
-            self._row(data["branch"])
+            branch, item = data["branch"], data["item"] or 0
+            self._tasks[data["task"]] = branch, item
+            self._row(branch).work(item)
         elif kind == "tasks_withdrawn":
             for task in data["tasks"]:
-                self._tasks.pop(task, None)
+                self._task_left(task)
         else:
             self._task_ended(kind, data)
 
+    def _task_left(self, task: int, wait: str = "") -> Row | None:
+        branch, item = self._tasks.pop(task, ("", 0))
+        row = self._row(branch) if branch else None
+        if row is not None:
+            row.rest(item, wait)
+        return row
+
     def _task_ended(self, kind: str, data: Mapping[str, Any]) -> None:
-        branch = self._tasks.pop(data["task"], None)
-        row = None if branch is None else self._row(branch)
+        row = self._task_left(data["task"], _awaited(data) if kind == "task_waiting" else "")
         if kind == "task_completed":
             self.tasks_done += 1
             if row is not None:
                 row.done += 1
-        elif row is not None:
+        elif kind == "task_failed" and row is not None:
             row.note = error_text(data["error"])
 
     def _branch(self, event: Event) -> None:
@@ -171,6 +200,8 @@ class Board:
         elif event.type in _WAKES:
             row.wake()
         else:
+            if event.type == "retry_scheduled":
+                row.work(data["item"] or 0)
             row.note = _trouble(event) or row.note
 
 
@@ -184,11 +215,18 @@ _DORMANT: Final = {
 
 
 def _dormant_note(event: Event) -> str:
-    until = event.data.get("until")
-    limit = f" until {local_time(until)}" if until else ""
     if event.type == "signal_awaited":
-        return f"waits for signal {event.data['topic']}{limit}"
-    return f"sleeps{limit}" if event.type == "sleep_started" else "waits at the join"
+        return _awaited(event.data)
+    return f"sleeps{_limit(event.data)}" if event.type == "sleep_started" else "waits at the join"
+
+
+def _awaited(data: Mapping[str, Any]) -> str:
+    return f"waits for signal {data['topic']}{_limit(data)}"
+
+
+def _limit(data: Mapping[str, Any]) -> str:
+    until = data.get("until")
+    return f" until {local_time(until)}" if until else ""
 
 
 def _trouble(event: Event) -> str:

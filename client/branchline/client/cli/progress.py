@@ -44,6 +44,7 @@ _MILESTONES: Final = frozenset(
         "step_failed",
         "items_listed",
         "task_failed",
+        "task_waiting",
         "retry_scheduled",
         "signal_awaited",
         "signal_received",

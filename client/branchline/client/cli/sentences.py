@@ -97,6 +97,10 @@ _SENTENCES: Final[Mapping[str, Callable[[_Data], str]]] = {
     "task_scheduled": _in_branch(_scheduled),
     "task_completed": lambda data: f"task {data['task']} completed",
     "task_failed": lambda data: f"task {data['task']} failed: {error_text(data['error'])}",
+    "task_waiting": lambda data: f"task {data['task']} {_awaited(data)}",
+    "value_recorded": lambda data: (
+        f"task {data['task']} recorded {data['key']}: {json_text(data['value'])}"
+    ),
     "tasks_withdrawn": lambda data: f"tasks withdrawn: {', '.join(map(str, data['tasks']))}",
     "retry_scheduled": _in_branch(_retry),
     "signal_received": lambda data: f"signal {data['topic']} received",
