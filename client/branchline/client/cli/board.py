@@ -137,7 +137,6 @@ class Board:
             self._row(data["branch"]).items = len(data["items"])
         elif kind == "task_scheduled":
             self._tasks[data["task"]] = data["branch"]
-            self._row(data["branch"])
         elif kind == "tasks_withdrawn":
             for task in data["tasks"]:
                 self._tasks.pop(task, None)
