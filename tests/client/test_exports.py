@@ -43,6 +43,7 @@ NAMES = [
     "RegisteredWorkflow",
     "RpcError",
     "SequenceOutOfRange",
+    "ServerFault",
     "StartRequest",
     "Suspension",
     "SuspensionReason",

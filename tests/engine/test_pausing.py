@@ -452,17 +452,6 @@ def test_an_unpause_of_all_lets_every_branch_go_on() -> None:
     assert {branch.pause for branch in play.state.live_branches()} == {None}
 
 
-def test_a_branch_that_starts_after_the_pause_of_all_is_not_paused() -> None:
-    """The pause is of the branches that are live; a fork cannot pass it, a fork beside it can."""
-    play = Play(
-        step("go", to("a", "a"), to("b", "b")), step("a", to("c", "c")), step("b"), step("c")
-    )
-    play.complete("go")
-    play.pause("b")
-    play.complete("a")
-    assert play.statuses == {"main": "COMPLETED", "a": "COMPLETED", "b": "RUNNING", "c": "RUNNING"}
-
-
 def test_one_failure_among_the_unpaused_stops_those_behind_it() -> None:
     """A branch whose edges fail ends the execution; the paused are stopped as they are."""
     play = Play(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import insort
 
 from branchline.engine.state import (
+    MORE_ITEMS,
     Branch,
     Execution,
     JoinState,
@@ -130,5 +131,7 @@ def thaw(state: Execution, branch: Branch, left: dict[str, int], time: int) -> N
 
 
 def _timer_keys(state: Execution, branch: Branch) -> list[str]:
-    keys = dict.fromkeys(timer_key(branch.id, item) for item in (0, *branch.visit.attempts))
+    keys = dict.fromkeys(
+        timer_key(branch.id, item) for item in (MORE_ITEMS, 0, *branch.visit.attempts)
+    )
     return [key for key in keys if key in state.timers.due]

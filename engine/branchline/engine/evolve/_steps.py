@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from branchline.engine import events as e
 from branchline.engine.evolve._branches import leave_visit, set_status
-from branchline.engine.state import Execution, Status, Visit, timer_key
+from branchline.engine.state import MORE_ITEMS, Execution, Status, Visit, timer_key
 from branchline.engine.values import Json, encode, list_of
 
 
@@ -45,7 +45,7 @@ def step_failed(state: Execution, event: e.StepFailed, _time: int) -> None:
         leave_visit(state, branch)
     else:
         # Kept for a retry: what is done stays done, the rest begins anew (4.9).
-        for item in branch.visit.attempts:
+        for item in (MORE_ITEMS, *branch.visit.attempts):
             state.timers.stop(timer_key(branch.id, item))
         branch.visit.attempts = {}
         branch.visit.next_item = 0
@@ -56,6 +56,16 @@ def step_failed(state: Execution, event: e.StepFailed, _time: int) -> None:
 def items_listed(state: Execution, event: e.ItemsListed, _time: int) -> None:
     """Apply ``ItemsListed``."""
     state.branches[event.branch].visit.items = event.items
+
+
+def items_postponed(state: Execution, event: e.ItemsPostponed, time: int) -> None:
+    """Apply ``ItemsPostponed``."""
+    state.timers.start(timer_key(event.branch, MORE_ITEMS), time)
+
+
+def items_resumed(state: Execution, event: e.ItemsResumed, _time: int) -> None:
+    """Apply ``ItemsResumed``."""
+    state.timers.stop(timer_key(event.branch, MORE_ITEMS))
 
 
 def _error_document(error: e.Failure) -> Json:
