@@ -7,6 +7,8 @@ import pytest
 
 from branchline.client import (
     AlreadyExists,
+    BranchEnded,
+    BranchNotFound,
     Client,
     ExecutionClosed,
     ExecutionLive,
@@ -16,10 +18,12 @@ from branchline.client import (
     InvalidRequest,
     LeaseLost,
     NotFound,
+    NotRetryable,
     Overloaded,
     PayloadTooLarge,
     RpcError,
     SequenceOutOfRange,
+    ServerFault,
     Unavailable,
     UnsupportedFeature,
     Violation,
@@ -37,6 +41,9 @@ EXPECTED: dict[str, tuple[grpc.StatusCode, type[RpcError]]] = {
     "INVALID_TASK_TOKEN": (grpc.StatusCode.INVALID_ARGUMENT, InvalidRequest),
     "WORKFLOW_NOT_FOUND": (grpc.StatusCode.NOT_FOUND, WorkflowNotFound),
     "EXECUTION_NOT_FOUND": (grpc.StatusCode.NOT_FOUND, ExecutionNotFound),
+    "BRANCH_NOT_FOUND": (grpc.StatusCode.NOT_FOUND, BranchNotFound),
+    "BRANCH_ENDED": (grpc.StatusCode.FAILED_PRECONDITION, BranchEnded),
+    "NOT_RETRYABLE": (grpc.StatusCode.FAILED_PRECONDITION, NotRetryable),
     "EXECUTION_EXISTS": (grpc.StatusCode.ALREADY_EXISTS, AlreadyExists),
     "EXECUTION_CLOSED": (grpc.StatusCode.FAILED_PRECONDITION, ExecutionClosed),
     "EXECUTION_LIVE": (grpc.StatusCode.FAILED_PRECONDITION, ExecutionLive),
@@ -48,6 +55,7 @@ EXPECTED: dict[str, tuple[grpc.StatusCode, type[RpcError]]] = {
     "STORE_UNAVAILABLE": (grpc.StatusCode.UNAVAILABLE, Unavailable),
     "SEQUENCE_OUT_OF_RANGE": (grpc.StatusCode.OUT_OF_RANGE, SequenceOutOfRange),
     "WORKER_REPLACED": (grpc.StatusCode.ABORTED, WorkerReplaced),
+    "INTERNAL": (grpc.StatusCode.INTERNAL, ServerFault),
 }
 
 

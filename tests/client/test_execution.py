@@ -280,6 +280,68 @@ async def test_cancelling_tells_the_reason() -> None:
         assert server.received["CancelExecution"][0].reason == "not wanted"
 
 
+async def test_pausing_names_a_branch_and_a_reason() -> None:
+    async with ScriptedServer() as server, Client(server.address) as client:
+        server.script("PauseExecution", UNAVAILABLE, pb.PauseExecutionResponse())
+        run = client.execution("e")
+        await run.pause("main", reason="lunch")
+        await run.pause()
+        assert server.received["PauseExecution"][1:] == [
+            pb.PauseExecutionRequest(execution_id="e", branch="main", reason="lunch"),
+            pb.PauseExecutionRequest(execution_id="e"),
+        ]
+
+
+async def test_unpausing_names_a_branch_or_means_all() -> None:
+    async with ScriptedServer() as server, Client(server.address) as client:
+        server.script("UnpauseExecution", pb.UnpauseExecutionResponse())
+        run = client.execution("e")
+        await run.unpause("main")
+        await run.unpause()
+        assert server.received["UnpauseExecution"] == [
+            pb.UnpauseExecutionRequest(execution_id="e", branch="main"),
+            pb.UnpauseExecutionRequest(execution_id="e"),
+        ]
+
+
+async def test_a_retry_names_the_execution() -> None:
+    async with ScriptedServer() as server, Client(server.address) as client:
+        server.script("RetryExecution", pb.RetryExecutionResponse())
+        await client.execution("e").retry()
+        assert server.received["RetryExecution"] == [pb.RetryExecutionRequest(execution_id="e")]
+
+
+async def test_a_paused_branch_tells_why() -> None:
+    paused = execution_pb2.SUSPENSION_REASON_PAUSED
+    execution = execution_pb2.Execution(
+        id="e",
+        status=execution_pb2.EXECUTION_STATUS_PAUSED,
+        suspension=execution_pb2.Suspension(
+            reason=paused,
+            branches=[
+                execution_pb2.DormantBranch(
+                    branch="main", step="gate", reason=paused, pause_reason="look first"
+                )
+            ],
+        ),
+    )
+    async with ScriptedServer() as server, Client(server.address) as client:
+        server.script("GetExecution", pb.GetExecutionResponse(execution=execution))
+        info = await client.execution("e").describe()
+    assert (info.status, info.status.closed) == (ExecutionStatus.PAUSED, False)
+    assert info.suspension == Suspension(
+        reason=SuspensionReason.PAUSED,
+        branches=(
+            DormantBranch(
+                branch="main",
+                step="gate",
+                reason=SuspensionReason.PAUSED,
+                pause_reason="look first",
+            ),
+        ),
+    )
+
+
 def watched(*sequences: int) -> pb.WatchExecutionResponse:
     started = event_pb2.StepStarted(branch="main", step="a")
     return pb.WatchExecutionResponse(

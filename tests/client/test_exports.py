@@ -44,6 +44,7 @@ NAMES = [
     "RegisteredWorkflow",
     "RpcError",
     "SequenceOutOfRange",
+    "ServerFault",
     "StartRequest",
     "Suspension",
     "SuspensionReason",

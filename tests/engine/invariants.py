@@ -25,7 +25,7 @@ from branchline.engine.events import (
     TasksWithdrawn,
     WaitTimedOut,
 )
-from branchline.engine.state import TaskRef, timer_key
+from branchline.engine.state import MORE_ITEMS, TaskRef, timer_key
 
 
 def check_state(state: Execution) -> None:
@@ -86,6 +86,8 @@ def _is_moved(state: Execution, branch: Branch) -> bool:
     match branch.status:
         case Status.RUNNING:
             attempts = branch.visit.attempts
+            if timer_key(branch.id, MORE_ITEMS) in timers:
+                return True
             return bool(attempts) and all(
                 (attempt.task is None) == (timer_key(branch.id, item) in timers)
                 for item, attempt in attempts.items()
@@ -96,7 +98,8 @@ def _is_moved(state: Execution, branch: Branch) -> bool:
             return waits != (branch.sleep_until is not None) and timer_key(branch.id) in timers
         case Status.PAUSED:
             return branch.held is not None and not any(
-                timer_key(branch.id, item) in timers for item in (0, *branch.visit.attempts)
+                timer_key(branch.id, item) in timers
+                for item in (MORE_ITEMS, 0, *branch.visit.attempts)
             )
         case _:
             return branch.id in state.joins[branch.step].waiting

@@ -19,6 +19,7 @@ from branchline.engine import (
     Unpause,
     Wake,
     decide,
+    transition,
 )
 from branchline.engine.events import Failure
 from branchline.engine.values import encode
@@ -26,7 +27,6 @@ from branchline.engine.values import encode
 from .graphs import ERRORS, TOPICS, happenings, workflows
 from .invariants import check_history, check_state
 from .playing import Json, Play, documents, snapshot_of
-
 
 FOR_GOOD = ("output_error", "join_deadlock", "duplicate_branch")
 
@@ -37,6 +37,22 @@ def test_every_execution_keeps_the_invariants(
     definition: dict[str, Json], happened: list[tuple[str, int]]
 ) -> None:
     """The kit checks after every command that the history gives the state."""
+    let_it_happen(definition, happened)
+
+
+@settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
+@given(workflows(), happenings())
+def test_small_transitions_keep_the_invariants_too(
+    definition: dict[str, Json], happened: list[tuple[str, int]]
+) -> None:
+    """With one task each, all further items and wake-ups are left to later transitions."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(transition, "ENOUGH_TASKS", 1)
+        let_it_happen(definition, happened)
+
+
+def let_it_happen(definition: dict[str, Json], happened: list[tuple[str, int]]) -> None:
+    """Play an execution, and check it after every command."""
     play = Play(*definition.pop("steps"), **definition)
     check_state(play.state)
     for kind, number in happened:
@@ -73,9 +89,6 @@ def taken_up_again(play: Play) -> bool:
 def command_of(play: Play, kind: str, number: int) -> AnyCommand:
     """A command that fits the execution as it stands; a wake-up where a task is missing."""
     tasks = list(play.state.tasks)
-    live = play.state.live_branches()
-    branch = live[number % len(live)].id
-    due = play.state.timers.next_due()
     match kind:
         case "complete" if tasks:
             return completion(tasks[number % len(tasks)], number)
@@ -85,22 +98,30 @@ def command_of(play: Play, kind: str, number: int) -> AnyCommand:
         case "signal":
             signal_id = f"id {number % 5}" if number % 2 else ""
             return Signal(topic=TOPICS[number % 3 % 2], payload=encode(number), signal_id=signal_id)
-        case "pause":
-            return Pause(branch, reason=f"reason {number % 3}")
-        case "pause all":
-            return Pause()
-        case "unpause":
-            return Unpause(branch)
-        case "unpause all":
-            return Unpause()
         case "cancel":
             return Cancel()
-        case "early wake" if due is not None:
-            play.now = max(play.now, due - 1)
-        case "late wake" if due is not None:
-            play.now = max(play.now, due) + number * 1_000_000
+        case "pause" | "unpause":
+            return pause_or_unpause(play, kind, number)
         case _:
-            play.now = max(play.now, due or 0)
+            return wake_up(play, kind, number)
+
+
+def pause_or_unpause(play: Play, kind: str, number: int) -> Pause | Unpause:
+    """Of all branches or of one, with one of a few reasons."""
+    live = play.state.live_branches()
+    branch = live[number // 3 % len(live)].id if number % 3 else ""
+    return Unpause(branch) if kind == "unpause" else Pause(branch, reason=f"reason {number % 2}")
+
+
+def wake_up(play: Play, kind: str, number: int) -> Wake:
+    """A wake-up in time, too early or too late."""
+    due = play.state.timers.next_due()
+    if kind == "early wake" and due is not None:
+        play.now = max(play.now, due - 1)
+    elif kind == "late wake" and due is not None:
+        play.now = max(play.now, due) + number * 1_000_000
+    else:
+        play.now = max(play.now, due or 0)
     return Wake()
 
 

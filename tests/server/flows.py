@@ -67,3 +67,8 @@ def listen(name: str = "listen", *targets: str, topic: str = "go", wait: float =
 def sleep(name: str = "sleep", *targets: str, span: float = 600) -> pb.Step:
     """A step that sleeps."""
     return pb.Step(name=name, sleep=pb.Sleep(duration=seconds(span)), next=edges(*targets))
+
+
+def hold(name: str, *targets: str, reason: str = "") -> pb.Step:
+    """A step that holds its branch until it is unpaused."""
+    return pb.Step(name=name, pause=pb.Pause(reason=reason), next=edges(*targets))

@@ -81,6 +81,23 @@ class Served:
         request = executions_pb.CancelExecutionRequest(execution_id=execution_id)
         await self.executions.CancelExecution(request)
 
+    async def pause(self, execution_id: str, branch: str = "", reason: str = "") -> None:
+        """Pause a branch, or all."""
+        request = executions_pb.PauseExecutionRequest(
+            execution_id=execution_id, branch=branch, reason=reason
+        )
+        await self.executions.PauseExecution(request)
+
+    async def unpause(self, execution_id: str, branch: str = "") -> None:
+        """Let a branch, or all, go on."""
+        request = executions_pb.UnpauseExecutionRequest(execution_id=execution_id, branch=branch)
+        await self.executions.UnpauseExecution(request)
+
+    async def retry(self, execution_id: str) -> None:
+        """Take a failed execution up again."""
+        request = executions_pb.RetryExecutionRequest(execution_id=execution_id)
+        await self.executions.RetryExecution(request)
+
     async def delete(self, execution_id: str) -> None:
         """Remove an execution."""
         request = executions_pb.DeleteExecutionRequest(execution_id=execution_id)

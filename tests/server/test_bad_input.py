@@ -285,15 +285,12 @@ async def test_an_error_about_something_huge_still_arrives(served: Served, name:
     assert refusal.reason in {"EXECUTION_NOT_FOUND", "INVALID_FIELD"}
 
 
-@pytest.mark.parametrize("kind", ["pause", "child", "follow_ups"])
+@pytest.mark.parametrize("kind", ["child", "follow_ups"])
 async def test_what_does_not_run_yet_is_refused_at_the_registration(
     served: Served, kind: str
 ) -> None:
     definition = flow(listen("first", "last"), listen("last"))
-    if kind == "pause":
-        definition.steps[0].ClearField("wait_signal")
-        definition.steps[0].pause.reason = "coffee"
-    elif kind == "child":
+    if kind == "child":
         definition.steps[0].ClearField("wait_signal")
         definition.steps[0].child.workflow = "sane"
     else:

@@ -17,6 +17,7 @@ from tests.server.clocks import HandClock
 from tests.server.pending import (
     LEASE,
     REST,
+    SECOND,
     TOKENS,
     WORK,
     deliveries,
@@ -207,7 +208,7 @@ def test_a_draining_worker_gets_nothing_more_but_keeps_what_it_has(
     worker, outbox = dispatcher.connect("w", (WORK,), 2, [])
     hand_out(dispatcher, pending(1))
     [delivery] = deliveries(outbox)
-    dispatcher.drain(worker)
+    dispatcher.drain(worker, outbox)
     hand_out(dispatcher, pending(2))
     dispatcher.report(token_of(delivery))
     dispatcher.remove(TaskKey(7, 1))
@@ -293,6 +294,58 @@ def test_a_second_stream_ends_the_first_and_takes_its_place(dispatcher: Dispatch
     assert numbers(second) == [2]
 
 
+def test_the_last_words_of_a_replaced_stream_do_not_count_for_the_new_one(
+    dispatcher: Dispatcher, clock: HandClock
+) -> None:
+    worker, first = dispatcher.connect("w", (WORK,), 1, [])
+    _, second = dispatcher.connect("w", (WORK,), 1, [])
+    dispatcher.drain(worker, first)
+    hand_out(dispatcher, pending(1))
+    assert numbers(second) == [1]
+    clock.move(LEASE)
+    dispatcher.seen(worker, first)
+    assert [task.key for task in dispatcher.lost_leases()] == [TaskKey(7, 1)]
+
+
+def test_the_last_words_of_a_broken_stream_do_not_bring_its_worker_back(
+    dispatcher: Dispatcher, clock: HandClock
+) -> None:
+    worker, outbox = dispatcher.connect("w", (WORK,), 1, [])
+    hand_out(dispatcher, pending(1))
+    dispatcher.disconnect(worker, outbox)
+    clock.move(LEASE)
+    assert not dispatcher.seen(worker, outbox)
+    assert [task.key for task in dispatcher.lost_leases()] == [TaskKey(7, 1)]
+
+
+def test_limits_of_tasks_that_have_ended_are_forgotten(dispatcher: Dispatcher) -> None:
+    _, outbox = dispatcher.connect("w", (WORK,), 1, [])
+    for number in range(1_000):
+        hand_out(dispatcher, pending(number, timeout=86_400 * SECOND, schedule_timeout=SECOND))
+        dispatcher.report(token_of(deliveries(outbox)[0]))
+        dispatcher.remove(TaskKey(7, number))
+    assert len(dispatcher.limits) < 100
+
+
+def test_limits_of_a_task_that_is_handed_out_again_and_again_are_kept_once(
+    dispatcher: Dispatcher,
+) -> None:
+    _, outbox = dispatcher.connect("w", (WORK,), 1, [])
+    hand_out(dispatcher, pending(1, timeout=86_400 * SECOND, heartbeat_timeout=3_600 * SECOND))
+    for _ in range(1_000):
+        dispatcher.release(dispatcher.report(token_of(deliveries(outbox)[0])))
+        hand_out(dispatcher)
+    assert len(dispatcher.limits) == 2
+
+
+def test_limits_of_tasks_that_were_not_stored_are_forgotten(dispatcher: Dispatcher) -> None:
+    for number in range(1_000):
+        task = pending(number, schedule_timeout=86_400 * SECOND)
+        dispatcher.offer([task])
+        dispatcher.retract([task])
+    assert len(dispatcher.limits) < 100
+
+
 def test_a_worker_without_tasks_is_forgotten_when_it_leaves(dispatcher: Dispatcher) -> None:
     worker, outbox = dispatcher.connect("w", (WORK,), 1, [])
     dispatcher.disconnect(worker, outbox)
@@ -326,7 +379,7 @@ def test_a_silent_worker_loses_its_tasks_to_others_until_it_speaks(
     hand_out(dispatcher)
     assert numbers(other) == [1]
     deliveries(outbox)
-    dispatcher.seen(silent)
+    dispatcher.seen(silent, outbox)
     hand_out(dispatcher, pending(2), pending(3))
     assert len(deliveries(outbox)) == 1
 

@@ -202,7 +202,12 @@ async def test_a_closed_execution_takes_no_signal_and_a_completed_one_no_cancel(
     execution_id = await served.start()
     await served.signal(execution_id)
     await served.closed(execution_id)
-    for call in (served.signal(execution_id), served.cancel(execution_id)):
+    for call in (
+        served.signal(execution_id),
+        served.cancel(execution_id),
+        served.pause(execution_id),
+        served.unpause(execution_id),
+    ):
         refusal = await refused(call)
         assert refusal.what == (StatusCode.FAILED_PRECONDITION, "EXECUTION_CLOSED")
         assert "COMPLETED" in refusal.message.upper()
@@ -223,6 +228,9 @@ async def test_what_does_not_exist_is_not_found(served: Served) -> None:
         served.get("nobody"),
         served.signal("nobody"),
         served.cancel("nobody"),
+        served.pause("nobody"),
+        served.unpause("nobody"),
+        served.retry("nobody"),
         served.delete("nobody"),
         served.events("nobody"),
     ):

@@ -95,9 +95,9 @@ async def test_a_token_of_a_list_with_another_filter_is_refused(served: Served) 
 
 
 async def test_an_unknown_status_is_refused_with_those_that_are_known(served: Served) -> None:
-    refusal = await refused(listed(served, statuses=[3]))
+    refusal = await refused(listed(served, statuses=[99]))
     assert refusal.what == (StatusCode.INVALID_ARGUMENT, "INVALID_FIELD")
-    assert "5 (FAILED)" in refusal.violations["filter.statuses"]
+    assert "3 (PAUSED)" in refusal.violations["filter.statuses"]
 
 
 async def test_a_page_of_less_than_nothing_is_refused(served: Served) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -12,13 +12,13 @@ from grpc import StatusCode
 
 from branchline.server.backlog import Backlog
 from branchline.server.catalog import Catalog
-from branchline.server.dispatch import Dispatcher, TaskToken
+from branchline.server.dispatch import Dispatcher, Limit, TaskKey, TaskToken
 from branchline.server.rpc.calls import Context
 from branchline.server.rpc.checks import Limits
 from branchline.server.rpc.outcomes import OutcomeReader
 from branchline.server.rpc.tasks import Tasks
 from branchline.server.runtime import LiveExecutions, Loader, Runtime
-from branchline.server.storage import Batch, ExecutionRow, Store, TaskRow
+from branchline.server.storage import Batch, ExecutionRow, Store, StoreUnavailable, TaskRow
 from branchline.server.subscriptions import Subscriptions
 from branchline.server.workers import Workers
 from branchline.v1 import execution_service_pb2 as executions_pb
@@ -27,10 +27,21 @@ from branchline.v1 import task_service_pb2 as pb
 from tests.server.clocks import START, HandClock
 from tests.server.door import Door
 from tests.server.flows import flow, listen, work
-from tests.server.pending import REST, TOKENS, WORK, dispatcher_of, hand_out, numbers
+from tests.server.pending import (
+    REST,
+    SECOND,
+    TOKENS,
+    WORK,
+    dispatcher_of,
+    hand_out,
+    numbers,
+    pending,
+)
 from tests.server.refusals import Refusal, attempt
 from tests.server.serving import serving
 from tests.server.worker import completed
+
+MakeDoor = Callable[[str], Door]
 
 
 async def test_a_full_inbox_refuses_callers_but_takes_outcomes(
@@ -112,32 +123,43 @@ def heartbeats(number: int) -> pb.StreamTasksRequest:
     return pb.StreamTasksRequest(heartbeats=[task_pb2.TaskHeartbeat(token=str(number))])
 
 
-@pytest.mark.parametrize("message", [outcomes, nonsense, heartbeats])
-async def test_a_worker_that_never_reads_is_not_listened_to_for_ever(
-    store: Store,
-    dispatcher: Dispatcher,
-    clock: HandClock,
-    message: Callable[[int], pb.StreamTasksRequest],
-) -> None:
+HELLO = pb.StreamTasksRequest(hello=pb.WorkerHello(worker_id="w", activities=["work"]))
+
+
+@pytest.fixture
+def tasks(store: Store, dispatcher: Dispatcher, clock: HandClock) -> Tasks:
+    """A service whose runtime does not run: what waits for a turn waits."""
     lives = LiveExecutions(10, 10)
     loader = Loader(store, Catalog(store, clock), lives)
-    # It does not run: what waits for a turn waits.
     runtime = Runtime(store, loader, lives, dispatcher, clock, 10)
     workers = Workers(dispatcher, runtime, Subscriptions(), clock)
-    tasks = Tasks(workers, OutcomeReader(workers, TOKENS, Limits(1_000_000)))
+    return Tasks(workers, OutcomeReader(workers, TOKENS, Limits(1_000_000)))
+
+
+async def welcomed(
+    tasks: Tasks, requests: AsyncIterator[pb.StreamTasksRequest]
+) -> AsyncGenerator[pb.StreamTasksResponse]:
+    """A stream of which only the welcome was read."""
+    answers = tasks.StreamTasks(requests, cast("Context", None))
+    stream = cast("AsyncGenerator[pb.StreamTasksResponse]", answers)
+    assert (await anext(stream)).HasField("welcome")
+    return stream
+
+
+@pytest.mark.parametrize("message", [outcomes, nonsense, heartbeats])
+async def test_a_worker_that_never_reads_is_not_listened_to_for_ever(
+    tasks: Tasks, dispatcher: Dispatcher, message: Callable[[int], pb.StreamTasksRequest]
+) -> None:
     taken = 0
 
     async def talk() -> AsyncIterator[pb.StreamTasksRequest]:
         nonlocal taken
-        hello = pb.WorkerHello(worker_id="w", activities=["work"])
-        yield pb.StreamTasksRequest(hello=hello)
+        yield HELLO
         while taken < 20_000:
             taken += 1
             yield message(taken)
 
-    answers = tasks.StreamTasks(talk(), cast("Context", None))
-    stream = cast("AsyncGenerator[pb.StreamTasksResponse]", answers)
-    assert (await anext(stream)).HasField("welcome")
+    stream = await welcomed(tasks, talk())
     for _ in range(10):
         await asyncio.sleep(0)
     assert 1_000 < taken < 6_000
@@ -145,7 +167,43 @@ async def test_a_worker_that_never_reads_is_not_listened_to_for_ever(
     assert dispatcher.workers == {}
 
 
-async def stored_tasks(store: Store, counts: dict[str, int]) -> None:
+async def test_a_stream_that_was_replaced_is_not_listened_to(
+    tasks: Tasks, dispatcher: Dispatcher
+) -> None:
+    replaced, silence = asyncio.Event(), asyncio.Event()
+    said = 0
+
+    async def talk_on() -> AsyncIterator[pb.StreamTasksRequest]:
+        nonlocal said
+        yield HELLO
+        await replaced.wait()
+        while said < 100:
+            said += 1
+            yield pb.StreamTasksRequest(draining=True)
+
+    async def hold_on() -> AsyncIterator[pb.StreamTasksRequest]:
+        yield HELLO
+        await silence.wait()
+
+    first = await welcomed(tasks, talk_on())
+    await asyncio.sleep(0)
+    second = await welcomed(tasks, hold_on())
+    replaced.set()
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert said == 1
+    hand_out(dispatcher, pending(1))
+    assert len((await anext(second)).tasks) == 1
+    await first.aclose()
+    await second.aclose()
+
+
+async def stored_tasks(
+    store: Store,
+    counts: dict[str, int],
+    started_at: int | None = None,
+    timeout: int | None = None,
+) -> None:
     """Store an execution with so many waiting tasks of each activity."""
     tasks: list[TaskRow] = []
     payload = (
@@ -154,9 +212,10 @@ async def stored_tasks(store: Store, counts: dict[str, int]) -> None:
     )
     for activity, count in counts.items():
         for _ in range(count):
-            tasks.append(TaskRow(7, len(tasks) + 1, "default", activity, payload))
-    row = ExecutionRow(7, "e", "flow", 1, 1, START)
-    await store.commit(Batch(started=[row], tasks_added=tasks))
+            row = TaskRow(7, len(tasks) + 1, "default", activity, payload)
+            tasks.append(row._replace(started_at=started_at, attempt_timeout=timeout))
+    execution = ExecutionRow(7, "e", "flow", 1, 1, START)
+    await store.commit(Batch(started=[execution], tasks_added=tasks))
 
 
 async def test_waiting_tasks_beyond_a_number_stay_in_the_database(
@@ -173,8 +232,7 @@ async def test_waiting_tasks_beyond_a_number_stay_in_the_database(
     while len(seen) < 25:
         hand_out(dispatcher)
         seen += numbers(outbox)
-        if dispatcher.backlog:
-            await backlog.run_once()
+        await backlog.run_once()
     assert seen == list(range(1, 26))
 
 
@@ -187,10 +245,102 @@ async def test_tasks_that_nobody_wants_do_not_keep_others_in_the_database(
     backlog = Backlog(store, dispatcher, lambda: None)
     await backlog.restore()
     _, outbox = dispatcher.connect("w", (REST,), 100, [])
-    assert dispatcher.starving
     await backlog.run_once()
     hand_out(dispatcher)
     assert numbers(outbox) == [26, 27, 28]
+
+
+async def test_a_queue_is_read_without_those_of_others(
+    store: Store, dispatcher: Dispatcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("branchline.server.dispatch.dispatcher.MOST_READY", 10)
+    monkeypatch.setattr("branchline.server.backlog._LOW", 5)
+    monkeypatch.setattr("branchline.server.backlog._PAGE", 10)
+    await stored_tasks(store, {"work": 500, "rest": 3})
+    backlog = Backlog(store, dispatcher, lambda: None)
+    await backlog.restore()
+    _, outbox = dispatcher.connect("w", (REST,), 100, [])
+    await backlog.run_once()
+    hand_out(dispatcher)
+    assert numbers(outbox) == [501, 502, 503]
+
+
+async def test_an_idle_worker_has_nothing_read_in_vain(
+    store: Store, dispatcher: Dispatcher, monkeypatch: pytest.MonkeyPatch, door: MakeDoor
+) -> None:
+    monkeypatch.setattr("branchline.server.backlog._PAGE", 10)
+    await stored_tasks(store, {"work": 25})
+    backlog = Backlog(store, dispatcher, lambda: None)
+    await backlog.restore()
+    for offer in (WORK, REST):
+        dispatcher.connect(f"worker for {offer}", (offer,), 100, [])
+    while await backlog.run_once():
+        hand_out(dispatcher)
+    reads = door("ready_keys")
+    reads.fail(1)
+    for _ in range(3):
+        assert await backlog.run_once() == 0
+    assert reads.failing
+
+
+async def test_tasks_that_end_while_they_are_read_do_not_come_back(
+    store: Store, dispatcher: Dispatcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await stored_tasks(store, {"work": 3})
+    read = Store.ready_tasks
+
+    async def slowly(store: Store, keys: Sequence[tuple[int, int]]) -> list[TaskRow]:
+        rows = await read(store, keys)
+        dispatcher.remove(TaskKey(7, 2))
+        return rows
+
+    monkeypatch.setattr(Store, "ready_tasks", slowly)
+    await Backlog(store, dispatcher, lambda: None).restore()
+    _, outbox = dispatcher.connect("w", (WORK,), 100, [])
+    hand_out(dispatcher)
+    assert numbers(outbox) == [1, 3]
+
+
+async def test_tasks_that_are_left_out_before_they_are_stored_are_read_afterwards(
+    store: Store, dispatcher: Dispatcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("branchline.server.dispatch.dispatcher.MOST_READY", 0)
+    backlog = Backlog(store, dispatcher, lambda: None)
+    await backlog.restore()
+    dispatcher.offer([pending(1)])
+    assigned = dispatcher.assign()
+    _, outbox = dispatcher.connect("w", (WORK,), 1, [])
+    assert await backlog.run_once() == 0
+    await stored_tasks(store, {"work": 1})
+    dispatcher.deliver(assigned)
+    assert await backlog.run_once() == 1
+    hand_out(dispatcher)
+    assert numbers(outbox) == [1]
+
+
+async def test_a_database_that_fails_is_asked_for_waiting_tasks_again(
+    store: Store, dispatcher: Dispatcher, door: MakeDoor
+) -> None:
+    await stored_tasks(store, {"work": 1})
+    backlog = Backlog(store, dispatcher, lambda: None)
+    reads = door("ready_keys")
+    reads.fail(1)
+    with pytest.raises(StoreUnavailable):
+        await backlog.restore()
+    assert await backlog.run_once() == 1
+
+
+async def test_a_timeout_is_known_of_whatever_waits_in_the_database(
+    store: Store, dispatcher: Dispatcher, clock: HandClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("branchline.server.backlog._LOW", 0)
+    await stored_tasks(store, {"work": 5}, started_at=START, timeout=SECOND)
+    await Backlog(store, dispatcher, lambda: None).restore()
+    clock.move(1)
+    reached = dispatcher.limits.reached(clock.monotonic())
+    assert [(limit, task.key.task) for limit, task in reached] == [
+        (Limit.ATTEMPT, number) for number in range(1, 6)
+    ]
 
 
 async def test_a_report_of_a_thousand_outcomes_is_answered_in_its_order(path: Path) -> None:

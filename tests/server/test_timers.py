@@ -109,6 +109,47 @@ async def test_more_than_a_page_is_woken_in_turns(
     assert woken == [f"e{n}" for n in range(8)]
 
 
+async def test_overdue_executions_that_cannot_be_woken_do_not_hide_the_others(
+    timed: Timed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("branchline.server.timers._PAGE", 3)
+    await timed.sleepers(*[-SECOND] * 7, 0)
+    woken: list[str] = []
+    for _ in range(4):
+        woken += await timed.after(1)
+    assert woken == [f"e{n}" for n in range(8)]
+
+
+async def test_overdue_executions_are_woken_again_by_the_next_pass(
+    timed: Timed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("branchline.server.timers._PAGE", 3)
+    await timed.sleepers(*[-SECOND] * 4)
+    for _ in range(2):
+        await timed.after(1)
+    assert await timed.after(HORIZON / SECOND) == ["e0", "e1", "e2"]
+    assert await timed.after(1) == ["e3"]
+
+
+async def test_what_was_read_before_outlasts_the_next_page(
+    timed: Timed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("branchline.server.timers._PAGE", 3)
+    await timed.sleepers(-SECOND, 10 * SECOND, 10 * SECOND, 10 * SECOND, 20 * SECOND)
+    assert await timed.after(0) == ["e0"]
+    timed.timers.again("again")
+    assert await timed.after(10) == ["again", "e1", "e2", "e3"]
+    assert await timed.after(10) == ["e4"]
+
+
+async def test_what_has_ended_is_forgotten_by_the_next_pass(timed: Timed) -> None:
+    await timed.sleepers(40 * SECOND)
+    await timed.after(0)
+    await timed.store.commit(Batch(changed=[ExecutionChange(START, COMPLETED)]))
+    await timed.after(30)
+    assert await timed.after(10) == []
+
+
 async def test_a_failing_database_is_asked_again_and_nothing_known_is_forgotten(
     timed: Timed, door: Callable[[str], Door]
 ) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from branchline.engine.events import Failure
@@ -12,7 +14,9 @@ from branchline.server.watchdog import Watchdog
 from tests.server.clocks import HandClock
 from tests.server.pending import (
     LEASE,
+    REST,
     SECOND,
+    TOKENS,
     WORK,
     deliveries,
     dispatcher_of,
@@ -63,7 +67,8 @@ def keep_alive(watched: Watched, seconds: float) -> None:
     for _ in range(steps):
         watched.pass_time(seconds / steps)
         for worker in watched.dispatcher.workers.values():
-            watched.dispatcher.seen(worker)
+            assert worker.outbox is not None
+            watched.dispatcher.seen(worker, worker.outbox)
 
 
 def take(dispatcher: Dispatcher, task: PendingTask) -> None:
@@ -242,6 +247,66 @@ def test_giving_tasks_back_is_no_loss(clock: HandClock) -> None:
         hand_out(watched.dispatcher)
     watched.pass_time(1)
     assert watched.failures == []
+
+
+def test_nobody_loses_a_lease_because_the_server_was_held_up(watched: Watched) -> None:
+    dispatcher = watched.dispatcher
+    dispatcher.connect("streaming", (WORK,), 1, [])
+    hand_out(dispatcher, pending(1, heartbeat_timeout=5 * SECOND))
+    dispatcher.connect_once("polling", (WORK,), 1)
+    hand_out(dispatcher, pending(2))
+    assert watched.pass_time(LEASE / 4) == 0
+    watched.clock.move(5 * LEASE)
+    assert watched.watchdog.run_once(late=5 * LEASE) == 0
+    assert watched.pass_time(0.5) == 0
+    assert watched.pass_time(LEASE) == 3
+    assert [failure.type for failure in watched.failures] == ["timeout"]
+
+
+def test_a_time_of_silence_is_excused_once(watched: Watched) -> None:
+    """What was heard while the server was held up is no reason to wait longer."""
+    dispatcher = watched.dispatcher
+    worker, outbox = dispatcher.connect("w", (WORK,), 1, [])
+    hand_out(dispatcher, pending(1))
+    watched.clock.move(5 * LEASE)
+    dispatcher.seen(worker, outbox)
+    assert watched.watchdog.run_once(late=5 * LEASE) == 0
+    assert watched.pass_time(LEASE) == 1
+
+
+def test_a_look_that_is_hardly_late_excuses_nobody(watched: Watched) -> None:
+    take(watched.dispatcher, pending(1))
+    watched.clock.move(LEASE)
+    assert watched.watchdog.run_once(late=0.1) == 1
+
+
+async def test_the_watchdog_notices_that_it_was_held_up(clock: HandClock) -> None:
+    dispatcher = Dispatcher(clock, TOKENS, 0.01)
+    looked = asyncio.Event()
+    watchdog = Watchdog(dispatcher, clock, lambda _: looked.set(), lambda: None, 5)
+    worker, _ = dispatcher.connect("w", (WORK,), 1, [])
+    hand_out(dispatcher, pending(1), pending(2, REST, schedule_timeout=SECOND))
+    running = asyncio.create_task(watchdog.run())
+    await asyncio.sleep(0)
+    clock.move(60)
+    await asyncio.wait_for(looked.wait(), 10)
+    assert list(worker.held) == [KEY]
+    running.cancel()
+    await asyncio.wait([running])
+
+
+def test_a_restored_task_that_waits_for_another_delivery_keeps_its_timeout(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("branchline.server.dispatch.dispatcher.MOST_READY", 1)
+    task = pending(2, timeout=30 * SECOND)
+    task.delivery, task.started_at = 1, watched.clock.now() - 25 * SECOND
+    for waiting in (pending(1), task, pending(3)):
+        watched.dispatcher.restore(waiting, None)
+    assert watched.dispatcher.ready_count == 2
+    assert watched.pass_time(4) == 0
+    assert watched.pass_time(1) == 1
+    assert [failure.type for failure in watched.failures] == ["timeout"]
 
 
 def test_a_restored_lease_counts_anew_and_a_restored_attempt_from_its_beginning(

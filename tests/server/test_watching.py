@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from branchline.engine.events import Event, ExecutionCompleted, StepStarted
-from branchline.engine.values import NULL
+from branchline.engine.values import NULL, encode
 from branchline.server.errors import Reason, ServiceError
 from branchline.server.storage import ExecutionRow
 from branchline.server.subscriptions import Chunk, ProgressNote, Subscriptions, Watcher
@@ -131,6 +131,20 @@ async def test_of_too_much_progress_the_latest_is_kept() -> None:
         watcher.add_progress(note(str(number)))
     _, progress, behind = watcher.take()
     assert (progress[-1].message, behind) == ("999", False)
+
+
+async def test_large_progress_is_bounded_by_its_bytes() -> None:
+    watcher = Watcher()
+    data = encode("x" * 100_000)
+    for number in range(100):
+        watcher.add_progress(note(str(number))._replace(data=data))
+    assert 5 <= len(watcher.progress) <= 10
+    _, progress, _ = watcher.take()
+    assert progress[-1].message == "99"
+    watcher.add_progress(note("z" * 10_000_000))
+    assert len(watcher.progress) == 1
+    watcher.add_progress(note("last"))
+    assert [kept.message for kept in watcher.take()[1]] == ["last"]
 
 
 async def test_a_number_behind_the_end_is_out_of_range(history: History) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 import grpc
 
-from branchline.v1 import task_pb2
+from branchline.v1 import execution_pb2, task_pb2
 from branchline.v1 import task_service_pb2 as pb
 from tests.server.refusals import Refusal, refusal_of
 
@@ -131,6 +131,12 @@ def completed(task: task_pb2.Task, result: object = None) -> task_pb2.TaskOutcom
     """An outcome: the activity returned."""
     done = task_pb2.TaskResult(result_json=json.dumps(result))
     return task_pb2.TaskOutcome(token=task.token, completed=done)
+
+
+def failed(task: task_pb2.Task, error_type: str = "broken") -> task_pb2.TaskOutcome:
+    """An outcome: the activity raised."""
+    failure = execution_pb2.Failure(type=error_type, message="no luck")
+    return task_pb2.TaskOutcome(token=task.token, failed=failure)
 
 
 def released(task: task_pb2.Task) -> task_pb2.TaskOutcome:

@@ -181,7 +181,7 @@ async def test_a_batch_whose_last_row_is_refused_stores_nothing(store: Store) ->
         )
     assert await everything(store, 1) == before
     assert await store.executions_by_key(range(2, 300)) == []
-    assert await store.ready_tasks(limit=1000) == [task(1, 1), task(1, 2)]
+    assert await store.ready_keys(("default", "charge"), limit=1000) == [(1, 1), (1, 2)]
 
 
 async def test_after_a_refusal_the_next_commit_works(store: Store) -> None:
@@ -221,10 +221,10 @@ async def test_any_number_of_rows_is_stored_completely(store: Store, count: int)
     assert {key: rows[0].events for key, rows in histories.items()} == {
         key: f"[{key}]" for key in keys
     }
-    leased = await store.leased_tasks()
+    leased = await store.running_tasks()
     assert [row.worker for row in leased] == [f"worker-{key}" for key in keys]
     await store.commit(Batch(tasks_removed=[TaskKey(key, 1) for key in keys], deleted=list(keys)))
-    assert await store.leased_tasks() == []
+    assert await store.running_tasks() == []
     assert await store.executions_by_key(keys) == []
 
 

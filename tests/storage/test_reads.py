@@ -27,6 +27,7 @@ from tests.storage.examples import (
 )
 
 MANY = 1203
+CHARGE = ("default", "charge")
 
 
 async def test_executions_are_found_by_id_key_and_request(store: Store) -> None:
@@ -136,6 +137,9 @@ async def test_what_is_due_comes_in_the_order_of_time(store: Store) -> None:
     assert await store.due(29, 10) == expected
     assert await store.due(30, 10) == [*expected, Due(30, 1, "exec_1")]
     assert await store.due(30, 2) == expected[:2]
+    assert await store.due(30, 2, after=(10, 2)) == expected[1:]
+    assert await store.due(20, 2, after=(10, 5)) == expected[2:]
+    assert await store.due(20, 2, after=(20, 4)) == []
 
 
 async def test_what_is_no_longer_due_is_forgotten(store: Store) -> None:
@@ -169,6 +173,16 @@ async def test_a_history_is_read_on_from_any_event(
     assert await store.history(2, after, limit) == [rows[index] for index in expected]
 
 
+async def test_a_history_is_read_no_further_than_its_bytes_allow(store: Store) -> None:
+    """The row that reaches the bound is given, so that every read gets on."""
+    rows = [transition(2, 1, 3), transition(2, 4, 4), transition(2, 5, 9)]
+    await store.commit(Batch(history=rows))
+    size = len(rows[0].events)
+    assert await store.history(2, 0, 10, 1) == rows[:1]
+    assert await store.history(2, 0, 10, size + 1) == rows[:2]
+    assert await store.history(2, 0, 10, 1_000_000) == rows
+
+
 async def test_many_histories_are_read_at_once_each_from_its_snapshot(store: Store) -> None:
     rows = {key: [transition(key, 1, 2), transition(key, 3, 4)] for key in range(1, MANY)}
     await store.commit(
@@ -197,11 +211,50 @@ async def test_ready_tasks_are_paged_by_execution_and_number(store: Store) -> No
         )
     )
     ready = [row for row in rows if (row.key, row.task) not in {(2, 2), (3, 1)}]
-    assert await store.ready_tasks(limit=100) == ready
-    assert await store.ready_tasks(limit=3) == ready[:3]
-    assert await store.ready_tasks((1, 3), limit=100) == ready[3:]
-    assert await store.ready_tasks((2, 1), limit=2) == ready[4:6]
-    assert [(row.key, row.task) for row in await store.leased_tasks()] == [(2, 2), (3, 1)]
+    keys = [TaskKey(row.key, row.task) for row in ready]
+    assert await store.ready_keys(CHARGE, limit=100) == keys
+    assert await store.ready_keys(CHARGE, limit=3) == keys[:3]
+    assert await store.ready_keys(CHARGE, (1, 3), limit=100) == keys[3:]
+    assert await store.ready_keys(CHARGE, (2, 1), limit=2) == keys[4:6]
+    assert await store.ready_tasks([(2, 2), (9, 9), *keys[::-1]]) == ready
+    assert await store.ready_tasks([]) == []
+    assert [(row.key, row.task) for row in await store.running_tasks()] == [(2, 2), (3, 1)]
+
+
+async def test_ready_tasks_are_found_by_queue_and_activity(store: Store) -> None:
+    rows = [
+        task(1),
+        task(2)._replace(queue="other"),
+        task(3)._replace(activity="refund"),
+        task(4),
+        task(5)._replace(activity="pack"),
+    ]
+    await store.commit(
+        Batch(tasks_added=rows, tasks_leased=[TaskLease(key, 1, "w", 1, NOW) for key in (4, 5)])
+    )
+    refund = ("default", "refund")
+    assert sorted(await store.ready_offers()) == [CHARGE, refund, ("other", "charge")]
+    assert await store.ready_keys(CHARGE, limit=9) == [(1, 1)]
+    assert await store.ready_keys(refund, limit=9) == [(3, 1)]
+
+
+async def test_more_ready_tasks_are_read_than_a_statement_takes(store: Store) -> None:
+    rows = [task(key) for key in range(MANY)]
+    await store.commit(Batch(tasks_added=rows))
+    keys = await store.ready_keys(CHARGE, limit=MANY)
+    assert await store.ready_tasks(keys) == rows
+
+
+async def test_tasks_that_time_is_running_for_are_found_whoever_has_them(store: Store) -> None:
+    rows = [
+        task(1),
+        task(2)._replace(schedule_deadline=NOW),
+        task(3)._replace(schedule_deadline=NOW, started_at=NOW, delivery=1),
+        task(4)._replace(attempt_timeout=5),
+        task(5)._replace(attempt_timeout=5, started_at=NOW, delivery=1),
+    ]
+    await store.commit(Batch(tasks_added=rows))
+    assert await store.running_tasks() == [rows[1], rows[4]]
 
 
 async def test_a_task_that_is_given_back_is_ready_again(store: Store) -> None:
@@ -212,5 +265,6 @@ async def test_a_task_that_is_given_back_is_ready_again(store: Store) -> None:
     await store.commit(
         Batch(tasks_leased=[TaskLease(1, 1, None, 1, NOW)], tasks_removed=[TaskKey(2, 1)])
     )
-    assert await store.leased_tasks() == []
-    assert await store.ready_tasks(limit=9) == [task(1)._replace(delivery=1, started_at=NOW)]
+    assert await store.running_tasks() == []
+    given_back = task(1)._replace(delivery=1, started_at=NOW)
+    assert await store.ready_tasks(await store.ready_keys(CHARGE, limit=9)) == [given_back]

@@ -33,16 +33,19 @@ QUERIES: dict[str, Callable[[Connection], object]] = {
     "list on": lambda c: reads.list_executions(c, ALL, 7, 5),
     "list of a workflow": lambda c: reads.list_executions(c, ONE_WORKFLOW, 7, 5),
     "count": lambda c: reads.count_executions(c, ONE_WORKFLOW),
-    "due": lambda c: reads.due(c, 5, 5),
+    "due": lambda c: reads.due(c, 5, None, 5),
+    "due on": lambda c: reads.due(c, 5, (1, 1), 5),
     "next due": reads.next_due,
     "history": lambda c: reads.history_after(c, 1, 5, 5),
     "histories": lambda c: reads.histories(c, [1, 2], {2: 5}),
     "snapshots": lambda c: reads.snapshots_of(c, [1, 2]),
     "tasks of an execution": lambda c: reads.tasks_of(c, 1),
+    "ready keys": lambda c: reads.ready_keys(c, ("default", "charge"), (1, 1), 5),
+    "ready tasks": lambda c: reads.ready_tasks(c, [(1, 1), (1, 2)]),
     "workflow": lambda c: workflows.workflow(c, "order", None),
 }
 # Of these a plan may read all rows: constants and results that are there already.
-HARMLESS = re.compile(r"SCAN (\d+ CONSTANT ROWS?|\(?subquery|anon_|v_\d+)")
+HARMLESS = re.compile(r"SCAN (wanted$|\d+ CONSTANT ROWS?|\(?subquery|anon_|v_\d+)")
 
 
 def scans(raw: sqlite3.Connection, statement: str, parameters: Sequence[object]) -> list[str]:
@@ -67,7 +70,7 @@ async def test_no_read_scans(connection: Connection, query: Callable[[Connection
     def explain(
         _c: object, _cursor: object, statement: str, parameters: Sequence[object], *_: object
     ) -> None:
-        if statement.startswith("SELECT"):
+        if statement.startswith(("SELECT", "WITH")):
             seen.append(scans(raw, statement, parameters))
 
     event.listen(connection, "before_cursor_execute", explain)

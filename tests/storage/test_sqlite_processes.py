@@ -113,5 +113,5 @@ async def test_what_was_acknowledged_survives_a_kill(url: str, commits: int) -> 
     keys = range(counted)
     assert {row.key for row in await store.executions_by_key(range(told + 10))} == set(keys)
     assert all((await store.histories(keys)).values())
-    assert len(await store.ready_tasks(limit=counted + 10)) == counted
+    assert len(await store.ready_keys(("default", "charge"), limit=counted + 10)) == counted
     await store.close()

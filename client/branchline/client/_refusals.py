@@ -37,6 +37,7 @@ BY_REASON: Final[Mapping[str, type[errors.RpcError]]] = {
     "STORE_UNAVAILABLE": errors.Unavailable,
     "SEQUENCE_OUT_OF_RANGE": errors.SequenceOutOfRange,
     "WORKER_REPLACED": errors.WorkerReplaced,
+    "INTERNAL": errors.ServerFault,
 }
 """Each reason but ``INVALID_DEFINITION``, whose error is made of problems."""
 

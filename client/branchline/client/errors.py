@@ -23,6 +23,7 @@
     │   ├── PayloadTooLarge           a document is larger than the server takes
     │   ├── Overloaded                the server takes no more at the moment
     │   ├── Unavailable               the server, or its database, cannot be reached
+    │   ├── ServerFault               the server has a fault; its log tells more
     │   └── DeadlineExceeded          no answer came in time (a TimeoutError too)
     ├── ExecutionFailed               the awaited execution failed
     ├── ExecutionCanceled             the awaited execution was cancelled
@@ -169,6 +170,10 @@ class Overloaded(RpcError):
 
 class Unavailable(RpcError):
     """The server, or its database, could not be reached in the time of the call."""
+
+
+class ServerFault(RpcError):
+    """The server has a fault: its log has the details, and the call has changed nothing."""
 
 
 class DeadlineExceeded(RpcError, TimeoutError):

@@ -5,8 +5,9 @@ from __future__ import annotations
 from branchline.engine.commands import CompleteTask, FailTask, RecordValue
 from branchline.engine.errors import TaskGone
 from branchline.engine.events import (
-    Failure,
     ItemsListed,
+    ItemsPostponed,
+    ItemsResumed,
     TaskCompleted,
     TaskFailed,
     TaskScheduled,
@@ -20,7 +21,7 @@ from branchline.engine.finishing import (
     pause_between_attempts,
 )
 from branchline.engine.plan import Scope, StepPlan
-from branchline.engine.state import Attempt, Branch, Status, TaskRef, timer_key
+from branchline.engine.state import MORE_ITEMS, Attempt, Branch, Status, TaskRef, timer_key
 from branchline.engine.transition import Transition
 from branchline.engine.values import WithItem
 
@@ -34,27 +35,37 @@ def begin(t: Transition, branch: Branch, plan: StepPlan) -> None:
         scope = t.scope(branch)
         if plan.step.each is not None:
             if branch.visit.items is None:
-                t.emit(ItemsListed(branch=branch.id, items=plan.items.list(scope)))
+                t.emit(ItemsListed(branch=branch.id, items=plan.items.list(scope, t.allowance)))
             _go_on_with_items(t, branch, plan, scope)
         else:
             _schedule(t, branch, plan, scope)
     except ExpressionError as error:
-        fail_step(t, branch, Failure("expression_error", str(error)))
+        fail_step(t, branch, t.failure_of(error))
 
 
 def go_on(t: Transition, branch: Branch, plan: StepPlan) -> None:
     """Schedule again the attempts that were withdrawn when the branch was stopped (4.9)."""
+    visit = branch.visit
     waiting = [
         item
-        for item, attempt in sorted(branch.visit.attempts.items())
+        for item, attempt in sorted(visit.attempts.items())
         if attempt.task is None and timer_key(branch.id, item) not in t.state.timers.due
     ]
     for item in waiting:
-        attempt_again(t, branch, item)
-        if branch.status is not Status.RUNNING or t.entering:
+        if t.has_enough_tasks:
+            _postpone(t, branch)
             return
-    if not branch.visit.attempts:
+        attempt_again(t, branch, item)
+        if branch.status is not Status.RUNNING or branch.visit is not visit:
+            return
+    if branch.visit.items is not None or not branch.visit.attempts:
         begin(t, branch, plan)
+
+
+def begin_more(t: Transition, branch: Branch) -> None:
+    """Go on with the items that were too many for the transitions before."""
+    t.emit(ItemsResumed(branch=branch.id))
+    go_on(t, branch, t.plan.step(branch.step))
 
 
 def complete(t: Transition, command: CompleteTask) -> None:
@@ -69,10 +80,13 @@ def complete(t: Transition, command: CompleteTask) -> None:
     if branch.visit.items is None:
         complete_step(t, branch, plan.step.store)
         return
+    if timer_key(branch.id, MORE_ITEMS) in t.state.timers.due:
+        pause_between_attempts(t, branch)
+        return
     try:
         _go_on_with_items(t, branch, plan, t.scope(branch))
     except ExpressionError as error:
-        fail_step(t, branch, Failure("expression_error", str(error)))
+        fail_step(t, branch, t.failure_of(error))
     else:
         pause_between_attempts(t, branch)
 
@@ -99,7 +113,7 @@ def attempt_again(t: Transition, branch: Branch, item: int) -> None:
     try:
         _schedule(t, branch, plan, t.scope(branch), item)
     except ExpressionError as error:
-        fail_step(t, branch, Failure("expression_error", str(error)))
+        fail_step(t, branch, t.failure_of(error))
 
 
 def owner(t: Transition, task: int) -> tuple[Branch, TaskRef]:
@@ -121,16 +135,25 @@ def _go_on_with_items(t: Transition, branch: Branch, plan: StepPlan, scope: Scop
         if len(visit.attempts) >= limit:
             break
         if item not in visit.outcomes and item not in visit.attempts:
+            if t.has_enough_tasks:
+                _postpone(t, branch)
+                return
             _schedule(t, branch, plan, scope, item)
     if not visit.attempts:
         complete_step(t, branch, plan.step.store)
+
+
+def _postpone(t: Transition, branch: Branch) -> None:
+    """Leave the rest of the items to the next transition, so that none is too large."""
+    if timer_key(branch.id, MORE_ITEMS) not in t.state.timers.due:
+        t.emit(ItemsPostponed(branch=branch.id))
 
 
 def _schedule(t: Transition, branch: Branch, plan: StepPlan, scope: Scope, item: int = 0) -> None:
     """Emit the task of an attempt. Raises ``ExpressionError``."""
     step, visit = plan.step, branch.visit
     attempt = visit.attempts.get(item) or Attempt()
-    parameters = plan.parameters.render(_item_scope(branch, plan, scope, item))
+    parameters = plan.parameters.render(_item_scope(branch, plan, scope, item), t.allowance)
     t.emit(
         TaskScheduled(
             task=t.state.next_task,

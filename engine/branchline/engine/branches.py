@@ -22,7 +22,7 @@ def follow_edges(t: Transition, branch: Branch) -> None:
     try:
         matches = matching_edges(t, branch)
     except ExpressionError as error:
-        fail(t, branch, Failure("expression_error", str(error)), at_edges=True)
+        fail(t, branch, t.failure_of(error), at_edges=True)
         return
     if not matches:
         t.emit(BranchCompleted(branch=branch.id))
@@ -72,7 +72,7 @@ def matching_edges(t: Transition, branch: Branch, *, first_only: bool = False) -
     scope = t.scope(branch)
     matches = []
     for edge, condition in step.edges:
-        if condition is None or condition.holds(scope):
+        if condition is None or condition.holds(scope, t.allowance):
             matches.append(edge)
             if first_only or step.first_match_only:
                 break

@@ -45,7 +45,14 @@ from branchline.engine.events import (
 )
 from branchline.engine.finishing import complete_step
 from branchline.engine.plan import Plan
-from branchline.engine.state import DEADLINE, Execution, Status, timer_key, timer_owner
+from branchline.engine.state import (
+    DEADLINE,
+    MORE_ITEMS,
+    Execution,
+    Status,
+    timer_key,
+    timer_owner,
+)
 from branchline.engine.transition import Transition
 from branchline.engine.values import Variables
 
@@ -101,7 +108,6 @@ def refuse_closed(status: Status, command: AnyCommand) -> None:
 def _settle(t: Transition) -> None:
     """Apply the rules that look at the whole until nothing changes."""
     state = t.state
-    t.steps_entered = 0
     while state.end is None:
         if t.entering:
             branch_id, step = t.entering.popleft()
@@ -115,9 +121,11 @@ def _wake(t: Transition, _command: Wake) -> None:
     """Let everything happen whose time has come, the earliest first.
 
     Each has its consequences before the next one, as if all had been woken in time: that a
-    server was down does not matter (10.3).
+    server was down does not matter (10.3). What is due when this is enough stays due.
     """
     for key in t.state.timers.expired(t.now):
+        if t.is_large:
+            break
         if not t.state.timers.is_due(key, t.now):
             continue  # an earlier one has stopped it
         if key == DEADLINE:
@@ -140,6 +148,8 @@ def _wake_branch(t: Transition, branch_id: str, item: int) -> None:
         signals.time_out_in_task(t, branch, item)
     elif plan.step.wait_signal is not None:
         signals.begin_wait(t, branch, plan)
+    elif item == MORE_ITEMS:
+        activities.begin_more(t, branch)
     else:
         activities.attempt_again(t, branch, item)
 

@@ -129,6 +129,18 @@ class ItemsListed(Event, frozen=True, tag="items_listed"):
     items: tuple[Json, ...]
 
 
+class ItemsPostponed(Event, frozen=True, tag="items_postponed"):
+    """The rest of the items begins by itself, at once: it was too much for one transition."""
+
+    branch: str
+
+
+class ItemsResumed(Event, frozen=True, tag="items_resumed"):
+    """Postponed items begin."""
+
+    branch: str
+
+
 class TaskScheduled(Event, frozen=True, tag="task_scheduled"):
     """An attempt waits for a worker (semantics 7.1). Time limits are microseconds."""
 
@@ -317,6 +329,8 @@ AnyEvent = (
     | StepCompleted
     | StepFailed
     | ItemsListed
+    | ItemsPostponed
+    | ItemsResumed
     | TaskScheduled
     | TaskCompleted
     | TaskFailed

@@ -43,7 +43,9 @@ def pause_between_attempts(t: Transition, branch: Branch) -> None:
 def fail_step(t: Transition, branch: Branch, error: Failure) -> None:
     """Send the branch where a catch says, or fail it (semantics 8.4)."""
     branches.withdraw_tasks(t, branch)
-    handler = matching.pick_handler(t.plan.step(branch.step).step.catch, error.type)
+    catch = t.plan.step(branch.step).step.catch
+    # A loop that caught its own exhaustion would go on.
+    handler = None if t.allowance.is_spent else matching.pick_handler(catch, error.type)
     if handler is None:
         t.emit(StepFailed(branch=branch.id, error=error))
         branches.fail(t, branch, error)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from branchline.engine import branches
+from branchline.engine import branches, merging
 from branchline.engine.definition import Join
 from branchline.engine.events import (
     BranchCompleted,
@@ -112,18 +112,37 @@ def _pass(t: Transition, join: Join, join_state: JoinState, arrived: list[Branch
         for latest in (t.state.latest.get(name, name) for name in join.branches)
         if latest not in taken
     )
+    merges = tuple(_merges(join, arrived, goes_on))
+    error = _problem_of(t, goes_on, merges)
+    if error is not None:
+        branches.fail(t, goes_on, error)
+        return
     t.emit(
         JoinPassed(
             branch=goes_on.id,
             taken=tuple(branch.id for branch in arrived),
             left_out=left_out,
-            merges=tuple(_merges(join, arrived, goes_on)),
+            merges=merges,
         )
     )
     for branch in waiting:
         if branch is not goes_on:
             t.emit(BranchCompleted(branch=branch.id))
     complete_step(t, goes_on)
+
+
+def _problem_of(t: Transition, branch: Branch, merges: tuple[Merge, ...]) -> Failure | None:
+    """Why a join cannot copy what it should: the state would grow beyond what can be kept."""
+    if not merges:
+        return None
+    variables = merging.merged(t.state, branch, merges)
+    written = dict.fromkeys(merge.destination.partition(".")[0] for merge in merges)
+    try:
+        t.spend_text(merging.check_size(variables))
+        merging.check_depth(variables, written)
+    except merging.TooLarge as error:
+        return Failure("expression_error", str(error))
+    return t.exhaustion
 
 
 def _merges(join: Join, arrived: list[Branch], goes_on: Branch) -> list[Merge]:

@@ -15,12 +15,15 @@ import msgspec
 
 from branchline.engine.definition import DEFAULT_QUEUE, Edge, Matching, Step, Workflow
 from branchline.engine.expressions import (
+    Allowance,
     Condition,
+    ExpressionError,
     Template,
     compile_condition,
     compile_expression,
     compile_template,
 )
+from branchline.engine.limits import MOST_ITEMS
 from branchline.engine.values import Json, Variables, encode
 
 Value = Any
@@ -98,13 +101,13 @@ class Parameters:
         constant = all(isinstance(member, msgspec.Raw) for member in self._members.values())
         self._constant = encode(self._members) if constant else None
 
-    def render(self, scope: Scope) -> Json:
+    def render(self, scope: Scope, allowance: Allowance | None = None) -> Json:
         """The object after templates. Raises ``ExpressionError`` (semantics 3.7)."""
         if self._constant is not None:
             return self._constant
         return encode(
             {
-                name: member if isinstance(member, msgspec.Raw) else member.render(scope)
+                name: member if isinstance(member, msgspec.Raw) else member.render(scope, allowance)
                 for name, member in self._members.items()
             }
         )
@@ -117,9 +120,9 @@ class _Reference:
         self._template = template
         self._source, self._name = source, name
 
-    def render(self, scope: Scope) -> object:
+    def render(self, scope: Scope, allowance: Allowance | None = None) -> object:
         document = scope[self._source].document(self._name)
-        return self._template.render(scope) if document is None else document
+        return self._template.render(scope, allowance) if document is None else document
 
 
 def _member(value: Value) -> Json | Template | _Reference:
@@ -135,17 +138,20 @@ class Items:
     """What an ``each`` goes over (semantics 9.1)."""
 
     def __init__(self, items: Value) -> None:
-        self._value: Callable[[Scope], object]
+        self._value: Callable[[Scope, Allowance | None], object]
         if isinstance(items, str) and "${" not in items:
             self._value = compile_expression(items).evaluate
         else:
             self._value = compile_template(items).render
 
-    def list(self, scope: Scope) -> tuple[Json, ...]:
+    def list(self, scope: Scope, allowance: Allowance | None = None) -> tuple[Json, ...]:
         """The documents of the items. Raises ``ExpressionError``."""
-        value = self._value(scope)
+        value = self._value(scope, allowance)
         if value is None:
             return ()
+        if isinstance(value, dict | list) and len(value) > MOST_ITEMS:
+            message = f"there are {len(value):,} items, and {MOST_ITEMS:,} are allowed"
+            raise ExpressionError(message)
         if isinstance(value, dict):
             return tuple(encode({"key": key, "value": value[key]}) for key in sorted(value))
         return tuple(map(encode, value if isinstance(value, list) else [value]))

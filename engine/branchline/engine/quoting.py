@@ -14,12 +14,15 @@ def quoted(text: str, position: int = 0) -> str:
     Printable characters stay as they are, so that a user finds the text by searching for it.
     """
     start = max(0, min(position - _LONGEST // 2, len(text) - _LONGEST))
-    shown = text[start : start + _LONGEST]
-    if not shown.isprintable():
-        shown = "".join(map(_printable, shown))
+    shown = on_one_line(text[start : start + _LONGEST])
     before = "…" if start else ""
     after = "…" if start + _LONGEST < len(text) else ""
     return f'"{before}{shown}{after}"'
+
+
+def on_one_line(text: str) -> str:
+    """The text with all that is not printable escaped."""
+    return text if text.isprintable() else "".join(map(_printable, text))
 
 
 def listed(names: Iterable[str]) -> str:

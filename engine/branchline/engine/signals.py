@@ -44,7 +44,7 @@ def begin_wait(t: Transition, branch: Branch, plan: StepPlan) -> None:
     try:
         topic = _topic(t, branch, plan)
     except ExpressionError as error:
-        fail_step(t, branch, Failure("expression_error", str(error)))
+        fail_step(t, branch, t.failure_of(error))
         return
     policy = branch.visit.attempts.get(0, Attempt()).policy
     limit = plan.time_limit(wait.timeout if wait else None, policy) or 0
@@ -70,7 +70,7 @@ def time_out(t: Transition, branch: Branch) -> None:
 
 
 def _topic(t: Transition, branch: Branch, plan: StepPlan) -> str:
-    document = plan.topic.render(t.scope(branch))
+    document = plan.topic.render(t.scope(branch), t.allowance)
     try:
         value = decode(document)["topic"]
     except ValueError as error:

@@ -257,5 +257,8 @@ def timer_owner(key: str) -> tuple[str, int]:
     return branch, int(item)
 
 
+MORE_ITEMS = -1
+"""Stands for the item in the key of the timer that begins the items left for later."""
+
 DEADLINE = timer_key("")
 """The key of the execution's own deadline."""

@@ -5,12 +5,10 @@ from __future__ import annotations
 from branchline.engine import activities, branches, joins, signals
 from branchline.engine.events import BranchPaused, Failure, Next, SleepStarted, StepStarted
 from branchline.engine.expressions import ExpressionError
+from branchline.engine.limits import STEPS_AT_ONCE
 from branchline.engine.plan import StepPlan
 from branchline.engine.state import Branch
 from branchline.engine.transition import Transition
-
-STEPS_AT_ONCE = 10_000
-"""How many steps may be entered at once: a loop of steps that take no time ends there."""
 
 
 def enter(t: Transition, branch: Branch, name: str) -> None:
@@ -46,7 +44,7 @@ def _pause(t: Transition, branch: Branch, plan: StepPlan) -> None:
     try:
         matches = branches.matching_edges(t, branch, first_only=True)
     except ExpressionError as error:
-        branches.fail(t, branch, Failure("expression_error", str(error)))
+        branches.fail(t, branch, t.failure_of(error))
         return
     if matches:
         step = matches[0].step

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -51,19 +51,30 @@ def members(document: Json) -> Variables | None:
         return None
 
 
+def size(document: Json) -> int:
+    """The bytes of a document's text."""
+    return memoryview(document).nbytes
+
+
 def list_of(documents: list[Json]) -> Json:
     """The document of a list of documents."""
     return msgspec.Raw(b"[" + b",".join(map(bytes, documents)) + b"]")
 
 
 class LazyObject(Mapping[str, Any]):
-    """Variables seen as plain values; each is decoded when it is first looked at."""
+    """Variables seen as plain values; each is decoded when it is first looked at.
 
-    __slots__ = ("_decoded", "_documents")
+    ``on_decode`` is told the size of each document that is decoded, in bytes.
+    """
 
-    def __init__(self, documents: Variables) -> None:
+    __slots__ = ("_decoded", "_documents", "_on_decode")
+
+    def __init__(
+        self, documents: Variables, on_decode: Callable[[int], None] | None = None
+    ) -> None:
         self._documents = documents
         self._decoded: dict[str, Any] = {}
+        self._on_decode = on_decode
 
     def document(self, name: str) -> Json | None:
         """The document itself, None when there is none."""
@@ -73,7 +84,10 @@ class LazyObject(Mapping[str, Any]):
         try:
             return self._decoded[name]
         except KeyError:
-            value = self._decoded[name] = decode(self._documents[name])
+            document = self._documents[name]
+            if self._on_decode is not None:
+                self._on_decode(size(document))
+            value = self._decoded[name] = decode(document)
             return value
 
     def __contains__(self, name: object) -> bool:

@@ -134,6 +134,7 @@ class App:
         if task.cancelled() or task.exception() is None:
             return
         log.error("a part of the server failed", part=task.get_name(), exc_info=task.exception())
+        self._runtime.abort()
         if not self.failed.done():
             self.failed.set_result(None)
 

@@ -15,13 +15,16 @@ from branchline.server.histories import numbered_events
 from branchline.server.reading import guarded
 from branchline.server.runtime import Command, Delete, Live, Runtime, Start, Started, View
 from branchline.server.statuses import is_closed
-from branchline.server.storage import ExecutionFilter, ExecutionRow, Store
+from branchline.server.storage import ExecutionFilter, ExecutionRow, HistoryRow, Store
 from branchline.server.subscriptions import Subscriptions
 from branchline.server.watching import News, NumberedEvent, follow
 
 T = TypeVar("T")
 
 _ROWS_A_READ = 200
+
+_BYTES_A_READ = 2 * 1024 * 1024
+"""About how much of a history is in memory for one reader, unless a single row is larger."""
 
 
 class StartOrder(NamedTuple):
@@ -112,17 +115,24 @@ class Executions:
             self._store.list_executions(wanted, before_key=before_key, limit=limit)
         )
 
-    async def events(self, execution_id: str, after: int, limit: int) -> list[NumberedEvent]:
-        """At most so many stored events after a number."""
+    async def events(
+        self, execution_id: str, after: int, limit: int
+    ) -> tuple[list[NumberedEvent], bool]:
+        """Stored events after a number, and whether there may be more behind them.
+
+        They are at most ``limit``, and fewer where they are large.
+        """
         row = await self.row(execution_id)
         events: list[NumberedEvent] = []
-        while len(events) < limit:
-            more = await self._stored(row.key, after)
-            if not more:
-                break
-            events += more
-            after = more[-1][0]
-        return events[:limit]
+        size = 0
+        while len(events) <= limit and size < _BYTES_A_READ:
+            rows = await self._rows(row.key, after)
+            if not rows:
+                return events, False
+            events += _behind(rows, after)
+            after = rows[-1].last_sequence
+            size += sum(len(row.events) for row in rows)
+        return events[:limit], True
 
     async def watch(self, execution_id: str, after: int) -> AsyncIterator[News]:
         """What happens after a number, stored events first, until it has closed (12.2)."""
@@ -132,8 +142,14 @@ class Executions:
                 yield news
 
     async def _stored(self, key: int, after: int) -> list[NumberedEvent]:
-        rows = await guarded(self._store.history(key, after, _ROWS_A_READ))
-        return [entry for entry in numbered_events(rows) if entry[0] > after]
+        return _behind(await self._rows(key, after), after)
+
+    async def _rows(self, key: int, after: int) -> list[HistoryRow]:
+        return await guarded(self._store.history(key, after, _ROWS_A_READ, _BYTES_A_READ))
+
+
+def _behind(rows: list[HistoryRow], after: int) -> list[NumberedEvent]:
+    return [entry for entry in numbered_events(rows) if entry[0] > after]
 
 
 def _invalid_inputs(error: InvalidInputs) -> ServiceError:

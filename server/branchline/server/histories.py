@@ -1,4 +1,4 @@
-"""Histories as the database keeps them: a row holds the events of one transition."""
+"""Histories as the database keeps them: a row holds events of one transition."""
 
 from __future__ import annotations
 
@@ -10,15 +10,46 @@ from branchline.engine import Execution, evolve
 from branchline.engine.events import AnyEvent, Event
 from branchline.server.storage import HistoryRow, SnapshotRow
 
-_encode_events = msgspec.json.Encoder().encode
+_encode = msgspec.json.Encoder().encode
 _decode_events = msgspec.json.Decoder(list[AnyEvent]).decode
 _decode_state = msgspec.json.Decoder(Execution).decode
 
+_MOST_EVENTS = 1_000
+"""How many events a row holds."""
 
-def history_row(key: int, last_sequence: int, time: int, events: Sequence[Event]) -> HistoryRow:
-    """The row of a transition's events, of which the last has the given number."""
-    text = _encode_events(events).decode()
-    return HistoryRow(key, last_sequence - len(events) + 1, last_sequence, time, text)
+_MOST_BYTES = 256 * 1024
+"""How many bytes they take, unless a single one takes more."""
+
+
+def history_rows(
+    key: int, last_sequence: int, time: int, events: Sequence[Event]
+) -> list[HistoryRow]:
+    """The rows of a transition's events, of which the last has the given number.
+
+    A large transition takes several rows, so that reading a few events never means decoding
+    many.
+    """
+    rows = []
+    first = last_sequence - len(events) + 1
+    for texts in _groups(events):
+        last = first + len(texts) - 1
+        text = b"[" + b",".join(texts) + b"]"
+        rows.append(HistoryRow(key, first, last, time, text.decode()))
+        first = last + 1
+    return rows
+
+
+def _groups(events: Iterable[Event]) -> Iterator[list[bytes]]:
+    group: list[bytes] = []
+    size = 0
+    for text in map(_encode, events):
+        if group and (len(group) >= _MOST_EVENTS or size + len(text) > _MOST_BYTES):
+            yield group
+            group, size = [], 0
+        group.append(text)
+        size += len(text)
+    if group:
+        yield group
 
 
 def events_of(row: HistoryRow) -> list[AnyEvent]:
@@ -35,7 +66,7 @@ def numbered_events(rows: Iterable[HistoryRow]) -> Iterator[tuple[int, int, Even
 
 def snapshot_row(key: int, state: Execution) -> SnapshotRow:
     """The row of a state, standing for the events before it."""
-    return SnapshotRow(key, state.sequence, _encode_events(state).decode())
+    return SnapshotRow(key, state.sequence, _encode(state).decode())
 
 
 def rebuild(

@@ -7,6 +7,7 @@ loses them from memory and reads them from the history.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -20,9 +21,11 @@ from branchline.server.storage import ExecutionRow
 _MOST_KEPT = 256
 """How many chunks, and as many progress notes, a watcher may be behind in memory."""
 
-
 _MOST_BYTES = 4 * 1024 * 1024
 """How many bytes of chunks, the newest aside."""
+
+_MOST_PROGRESS_BYTES = 1024 * 1024
+"""How many bytes of progress notes, the newest aside."""
 
 
 class Chunk(NamedTuple):
@@ -52,14 +55,20 @@ class ProgressNote(NamedTuple):
     data: msgspec.Raw
     time: int
 
+    @property
+    def size(self) -> int:
+        """About how many bytes it takes."""
+        return len(self.message) + memoryview(self.data).nbytes
+
 
 class Watcher:
     """One subscription to one execution."""
 
     def __init__(self) -> None:
         self.chunks: list[Chunk] = []
-        self.progress: list[ProgressNote] = []
+        self.progress: deque[ProgressNote] = deque()
         self._size = 0
+        self._progress_size = 0
         self.behind = False
         """Whether chunks were dropped: the history has them."""
         self.error: ServiceError | None = None
@@ -77,10 +86,12 @@ class Watcher:
         self._changed.set()
 
     def add_progress(self, note: ProgressNote) -> None:
-        """Hand a note over; the oldest gives way."""
-        if len(self.progress) >= _MOST_KEPT:
-            del self.progress[0]
+        """Hand a note over; the oldest give way."""
+        room = _MOST_PROGRESS_BYTES - note.size
+        while self.progress and (len(self.progress) >= _MOST_KEPT or self._progress_size > room):
+            self._progress_size -= self.progress.popleft().size
         self.progress.append(note)
+        self._progress_size += note.size
         self._changed.set()
 
     def end(self, error: ServiceError) -> None:
@@ -97,8 +108,10 @@ class Watcher:
 
     def take(self) -> tuple[list[Chunk], list[ProgressNote], bool]:
         """All that is new, and whether something is missing before it."""
-        taken = self.chunks, self.progress, self.behind
-        self.chunks, self.progress, self.behind, self._size = [], [], False, 0
+        taken = self.chunks, list(self.progress), self.behind
+        self.chunks, self.behind, self._size = [], False, 0
+        self.progress.clear()
+        self._progress_size = 0
         return taken
 
 

@@ -36,6 +36,8 @@ class Timers:
         self._heap: list[tuple[int, str]] = []
         self._read_until = 0
         """Due times up to here are in memory."""
+        self._page_end: tuple[int, int] | None = None
+        """Where the pass over the database that is under way has come to: a due time and a key."""
         self._next_read = 0
         self._changed = asyncio.Event()
 
@@ -58,8 +60,10 @@ class Timers:
             await self.run_once()
             self._changed.clear()
             pause = (self._next_moment() - self._clock.now()) / 1e6
+            # Not wait_for: before Python 3.12 it loses a cancellation that comes with the event.
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), max(pause, 0))
+                async with asyncio.timeout(max(pause, 0)):
+                    await self._changed.wait()
 
     async def run_once(self) -> int:
         """Fire what is due now. Returns how many executions were woken."""
@@ -77,21 +81,29 @@ class Timers:
         return min(self._heap[0][0], self._next_read) if self._heap else self._next_read
 
     async def _read(self, now: int) -> None:
-        """Take the due times of the next while into memory, as many as fit a page."""
+        """Take the due times of the next while into memory, a page at a time.
+
+        A page goes on after the one before: what is overdue and cannot be woken must not hide
+        what comes behind it. Only the first page of a pass begins anew.
+        """
         known, self._heap = self._heap, []
         # What is stored while the database is read may be missing in the answer: it is noted.
         before, self._read_until = self._read_until, now + HORIZON
         try:
-            rows = await self._store.due(now + HORIZON, _PAGE)
+            rows = await self._store.due(now + HORIZON, _PAGE, after=self._page_end)
         except StoreError as error:
             log.warning("reading due times failed", error=str(error))
             self._heap = sorted(self._heap + known)
             self._read_until, self._next_read = before, now + _RETRY
             return
+        if self._page_end is None:
+            known = []  # The answer has what of it still holds.
         # What was noted while the database was read is in the heap already.
-        self._heap = sorted(self._heap + [(row.wake_at, row.id) for row in rows])
+        self._heap = sorted(known + self._heap + [(row.wake_at, row.id) for row in rows])
         if len(rows) < _PAGE:
+            self._page_end = None
             self._next_read = now + HORIZON // 2
         else:
+            self._page_end = rows[-1].wake_at, rows[-1].key
             self._read_until = rows[-1].wake_at
             self._next_read = max(self._read_until, now + _RETRY)

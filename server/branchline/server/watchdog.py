@@ -44,36 +44,36 @@ class Watchdog:
         self._released = released
         self._max_deliveries = max_deliveries
         self._tick = min(dispatcher.lease / 4, 1.0)
-        self._last_look = clock.monotonic()
 
     async def run(self) -> None:
         """Look again and again until cancelled."""
+        late = 0.0
         while True:
-            self.run_once()
+            self.run_once(late)
             now = self._clock.monotonic()
             moment = self._dispatcher.limits.next_moment()
             pause = self._tick if moment is None else min(self._tick, moment - now)
-            await asyncio.sleep(max(pause, 0.001))
+            pause = max(pause, 0.001)
+            await asyncio.sleep(pause)
+            late = self._clock.monotonic() - now - pause
 
-    def run_once(self) -> int:
-        """End or release what has run out of time. Returns how many tasks that were."""
+    def run_once(self, late: float = 0.0) -> int:
+        """End or release what has run out of time. Returns how many tasks that were.
+
+        ``late`` tells by how many seconds the look comes later than it was meant to.
+        """
+        if late > self._tick:
+            self._dispatcher.excuse(late)
         reached = self._dispatcher.limits.reached(self._clock.monotonic())
         for limit, task in reached:
             if limit is Limit.LEASE:
                 self._lose(task)
             else:
                 self._time_out(limit, task)
-        lost = [] if self._was_late() else self._dispatcher.lost_leases()
+        lost = self._dispatcher.lost_leases()
         for task in lost:
             self._lose(task)
         return len(reached) + len(lost)
-
-    def _was_late(self) -> bool:
-        """Whether the server itself was held up: what workers said meanwhile is still unread."""
-        now = self._clock.monotonic()
-        late = now - self._last_look > self._dispatcher.lease / 2
-        self._last_look = now
-        return late
 
     def _time_out(self, limit: Limit, task: PendingTask) -> None:
         watch = self._dispatcher.limits.watch

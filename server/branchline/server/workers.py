@@ -82,7 +82,7 @@ class Workers:
         try:
             with suppress(TimeoutError):
                 await asyncio.wait_for(outbox.wait(), max(wait, _ONE_TURN))
-            self._dispatcher.drain(worker)
+            self._dispatcher.drain(worker, outbox)
             while worker.promised and outbox.closed is None:
                 await outbox.wait()
         except asyncio.CancelledError:
@@ -94,14 +94,14 @@ class Workers:
             raise outbox.closed
         return outbox.take()[0]
 
-    def seen(self, worker: Worker) -> None:
-        """A worker gave a sign of life."""
-        if self._dispatcher.seen(worker):
+    def seen(self, worker: Worker, outbox: WorkerOutbox) -> None:
+        """A worker gave a sign of life on a stream."""
+        if self._dispatcher.seen(worker, outbox):
             self._runtime.poke()
 
-    def drain(self, worker: Worker) -> None:
-        """A worker wants no more tasks."""
-        self._dispatcher.drain(worker)
+    def drain(self, worker: Worker, outbox: WorkerOutbox) -> None:
+        """A worker wants no more tasks on a stream."""
+        self._dispatcher.drain(worker, outbox)
 
     async def branch_state(self, token: TaskToken) -> BranchState:
         """The variables of a task's branch (semantics 7.9).

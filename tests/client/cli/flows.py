@@ -37,6 +37,13 @@ steps:
   - {name: break, activity: fail, parameters: {message: "it broke", type: broken}}
 """
 
+# Needs no worker to fail.
+HOPELESS = """
+name: hopeless
+steps:
+  - {name: gate, pause: {reason: never}, next: [{step: gate, condition: state.missing}]}
+"""
+
 SLEEP = """
 name: sleep
 steps:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.client.cli.calling import CommandLine
-from tests.client.cli.flows import write
+from tests.client.cli.flows import HOPELESS, write
 
 
 @pytest.fixture
@@ -133,6 +133,19 @@ def test_pausing_a_branch_that_is_not_there_is_refused(on_server: CommandLine, a
 def test_only_a_failed_execution_is_taken_up_again(on_server: CommandLine, asking: str) -> None:
     assert on_server("retry", asking).code == 1
     assert on_server("retry", asking).err.startswith("branchline: ")
+
+
+def test_a_failed_execution_is_taken_up_again(
+    on_server: CommandLine, tmp_path: Path, execution_id: str
+) -> None:
+    """It fails again, for the same reason: both failures are in the history."""
+    broken = write(tmp_path, "broken.yaml", HOPELESS)
+    assert on_server("register", broken).code == 0
+    on_server("start", "hopeless", "--id", execution_id)
+    assert on_server("retry", execution_id, "--json").document == {"id": execution_id}
+    told = on_server("history", execution_id).out
+    assert "execution taken up again" in told
+    assert told.count("execution failed: expression_error") == 2
 
 
 def test_only_a_closed_execution_is_deleted(on_server: CommandLine, asking: str) -> None:

@@ -94,6 +94,8 @@ _SENTENCES: Final[Mapping[str, Callable[[_Data], str]]] = {
     "step_completed": _in_branch(lambda _: "step completed"),
     "step_failed": _in_branch(_step_failed),
     "items_listed": _in_branch(lambda data: f"{len(data['items'])} items"),
+    "items_postponed": _in_branch(lambda _: "the other items follow"),
+    "items_resumed": _in_branch(lambda _: "goes on with its items"),
     "task_scheduled": _in_branch(_scheduled),
     "task_completed": lambda data: f"task {data['task']} completed",
     "task_failed": lambda data: f"task {data['task']} failed: {error_text(data['error'])}",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from branchline.engine import events as e
-from branchline.engine import paths
 from branchline.engine.evolve._branches import (
     add_at_join,
     add_branch,
@@ -12,8 +11,8 @@ from branchline.engine.evolve._branches import (
     set_status,
     stop_branch,
 )
+from branchline.engine.merging import merged
 from branchline.engine.state import Branch, Execution, Status, Stopped
-from branchline.engine.values import Json, encode
 
 
 def branch_started(state: Execution, event: e.BranchStarted, _time: int) -> None:
@@ -73,15 +72,5 @@ def join_passed(state: Execution, event: e.JoinPassed, _time: int) -> None:
     join.waiting.remove(branch.id)
     join.taken.update(event.taken)
     join.left_out.update(event.left_out)
-    # All is read before anything is written: a branch may take from its own variables.
-    copies = [(merge, _merged(state.branches[merge.branch], merge)) for merge in event.merges]
-    for merge, document in copies:
-        if document is not None:
-            paths.write(branch.variables, merge.destination, document)
+    branch.variables = merged(state, branch, event.merges)
     set_status(state, branch, Status.RUNNING)
-
-
-def _merged(source: Branch, merge: e.Merge) -> Json | None:
-    if merge.variable:
-        return paths.read(source.variables, merge.variable)
-    return encode(source.variables)

@@ -62,6 +62,8 @@ _HANDLERS: dict[type[e.Event], _Handler] = {
     e.StepCompleted: _steps.step_completed,
     e.StepFailed: _steps.step_failed,
     e.ItemsListed: _steps.items_listed,
+    e.ItemsPostponed: _steps.items_postponed,
+    e.ItemsResumed: _steps.items_resumed,
     e.TaskScheduled: _attempts.task_scheduled,
     e.TaskCompleted: _attempts.task_completed,
     e.TaskWaiting: _waits.task_waiting,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from branchline.engine import events as e
 from branchline.engine.evolve._branches import leave_visit, set_status
 from branchline.engine.evolve._times import forget_waiters, stop_times
-from branchline.engine.state import Execution, Status, Visit
+from branchline.engine.state import MORE_ITEMS, Execution, Status, Visit, timer_key
 from branchline.engine.values import Json, encode, list_of
 
 
@@ -57,6 +57,16 @@ def step_failed(state: Execution, event: e.StepFailed, _time: int) -> None:
 def items_listed(state: Execution, event: e.ItemsListed, _time: int) -> None:
     """Apply ``ItemsListed``."""
     state.branches[event.branch].visit.items = event.items
+
+
+def items_postponed(state: Execution, event: e.ItemsPostponed, time: int) -> None:
+    """Apply ``ItemsPostponed``."""
+    state.timers.start(timer_key(event.branch, MORE_ITEMS), time)
+
+
+def items_resumed(state: Execution, event: e.ItemsResumed, _time: int) -> None:
+    """Apply ``ItemsResumed``."""
+    state.timers.stop(timer_key(event.branch, MORE_ITEMS))
 
 
 def _error_document(error: e.Failure) -> Json:

@@ -6,7 +6,7 @@ from bisect import insort
 
 from msgspec.structs import replace
 
-from branchline.engine.state import Branch, Execution, SignalWait, timer_key
+from branchline.engine.state import MORE_ITEMS, Branch, Execution, SignalWait, timer_key
 
 
 def add_waiter(state: Execution, key: str, wait: SignalWait) -> None:
@@ -78,5 +78,6 @@ def _waits(branch: Branch) -> list[tuple[str, SignalWait]]:
 
 
 def _timer_keys(state: Execution, branch: Branch) -> list[str]:
-    keys = dict.fromkeys(timer_key(branch.id, item) for item in (0, *branch.visit.attempts))
+    items = (MORE_ITEMS, 0, *branch.visit.attempts)
+    keys = dict.fromkeys(timer_key(branch.id, item) for item in items)
     return [key for key in keys if key in state.timers.due]

@@ -5,10 +5,12 @@ The language is a profile of CEL over JSON values; `docs/expressions.md` describ
 
 from ._errors import ExpressionError, InvalidExpression, InvalidTemplate
 from ._expression import Condition, Expression, compile_condition, compile_expression
+from ._frame import Allowance
 from ._templates import Template, compile_template, template_problems
 from ._values import Json, truth
 
 __all__ = [
+    "Allowance",
     "Condition",
     "Expression",
     "ExpressionError",

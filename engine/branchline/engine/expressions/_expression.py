@@ -5,7 +5,7 @@ from typing import Final, TypeVar
 
 from ._compiler import Compiler
 from ._errors import ExpressionError
-from ._frame import Budget, Evaluator, Frame
+from ._frame import Allowance, Budget, Evaluator, Frame
 from ._parser import parse
 from ._results import Results
 from ._tokens import nested_too_deep
@@ -27,7 +27,7 @@ class Expression:
         self._evaluator = evaluator
         self._slots = slots
 
-    def evaluate(self, scope: Mapping[str, Value]) -> Json:
+    def evaluate(self, scope: Mapping[str, Value], allowance: Allowance | None = None) -> Json:
         """Give the value for a scope, as JSON (semantics 3.1 to 3.5).
 
         Timestamps and durations become text: RFC 3339 in UTC, and seconds as in `90s`. Values of
@@ -37,7 +37,11 @@ class Expression:
             ExpressionError: there is no value, or it takes too much to get it (3.6).
 
         """
-        return self.run(scope, Budget(), Results().json)
+        budget = Budget(allowance)
+        try:
+            return self.run(scope, budget, Results().json)
+        finally:
+            budget.settle()
 
     def run(self, scope: Mapping[str, Value], budget: Budget, finish: Callable[[Value], T]) -> T:
         """Evaluate within a budget that others may share, and finish the value.
@@ -68,14 +72,18 @@ class Condition:
         self.text = text
         self._expression = expression
 
-    def holds(self, scope: Mapping[str, Value]) -> bool:
+    def holds(self, scope: Mapping[str, Value], allowance: Allowance | None = None) -> bool:
         """Tell whether the value for a scope counts as true.
 
         Raises:
             ExpressionError: there is no value, or it takes too much to get it (3.6).
 
         """
-        return self._expression.run(scope, Budget(), _counts_as_true)
+        budget = Budget(allowance)
+        try:
+            return self._expression.run(scope, budget, _counts_as_true)
+        finally:
+            budget.settle()
 
 
 def _counts_as_true(value: Value) -> bool:

@@ -8,15 +8,43 @@ from ._limits import CHARACTERS_PER_STEP, ELEMENTS_PER_STEP, MAX_STEPS
 from ._values import Value
 
 
+class Allowance:
+    """Steps that many evaluations share, beside the bound that each has for itself."""
+
+    __slots__ = ("left",)
+
+    def __init__(self, steps: int) -> None:
+        """Start with that many steps."""
+        self.left = steps
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether an evaluation wanted more than there was."""
+        return self.left < 0
+
+    def spend(self, steps: int) -> None:
+        """Use up steps for other work; the next evaluation finds out when it was too much."""
+        self.left -= steps
+
+
 class Budget:
     """The steps that are left to an evaluation, or to all of one template."""
 
-    __slots__ = ("left", "patterns")
+    __slots__ = ("_allowance", "_given", "left", "patterns")
 
-    def __init__(self) -> None:
-        """Start with all steps."""
-        self.left = MAX_STEPS
+    def __init__(self, allowance: Allowance | None = None) -> None:
+        """Start with all steps, or with what is left of an allowance."""
+        self._allowance = allowance
+        self._given = MAX_STEPS if allowance is None else min(MAX_STEPS, allowance.left)
+        self.left = self._given
         self.patterns: set[str] = set()
+        if self.left < 0:
+            self.spend(0)
+
+    def settle(self) -> None:
+        """Take what was used from the allowance."""
+        if self._allowance is not None:
+            self._allowance.spend(self._given - self.left)
 
     def spend(self, steps: int) -> None:
         """Use up steps; too many are an error that no operator recovers from."""

@@ -6,7 +6,7 @@ from typing import Final, TypeAlias, cast
 
 from ._errors import InvalidExpression, InvalidTemplate
 from ._expression import Expression, compile_expression
-from ._frame import Budget
+from ._frame import Allowance, Budget
 from ._limits import MAX_DOCUMENT_NESTING
 from ._results import Results
 from ._tokens import find_closing_brace
@@ -50,7 +50,7 @@ class Template:
         """Tell whether no expression is in it, so that it renders the same for every scope."""
         return self._renderer is None
 
-    def render(self, scope: Mapping[str, Value]) -> Json:
+    def render(self, scope: Mapping[str, Value], allowance: Allowance | None = None) -> Json:
         """Give the value with all expressions replaced by their values for a scope.
 
         Parts without an expression are shared between renderings, not copied.
@@ -59,7 +59,13 @@ class Template:
             ExpressionError: an expression has no value, or all of them take too much (3.6).
 
         """
-        return self.rendered(_Rendering(scope, Budget(), Results()))
+        if self._renderer is None:
+            return self.constant
+        budget = Budget(allowance)
+        try:
+            return self.rendered(_Rendering(scope, budget, Results()))
+        finally:
+            budget.settle()
 
     def rendered(self, rendering: _Rendering) -> Json:
         """Give the value as a part of a larger rendering."""

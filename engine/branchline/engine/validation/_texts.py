@@ -12,7 +12,7 @@ from branchline.engine.expressions import (
     compile_expression,
     template_problems,
 )
-from branchline.engine.quoting import quoted
+from branchline.engine.quoting import on_one_line, quoted
 
 from ._fault import Fault, Faults, object_faults
 
@@ -57,4 +57,4 @@ def _described(where: str, problem: InvalidExpression | InvalidTemplate) -> str:
 
 
 def _step_into(part: str | int) -> str:
-    return f"[{part}]" if isinstance(part, int) else f".{part}"
+    return f"[{part}]" if isinstance(part, int) else f".{on_one_line(part)}"

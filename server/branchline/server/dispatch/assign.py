@@ -40,6 +40,10 @@ class ReadyTasks:
         if waiting is not None and waiting.pop(task.key, None) is not None:
             self._took_one(task.offer)
 
+    def has(self, offer: Offer) -> bool:
+        """Whether a task of an offer waits."""
+        return offer in self._by_offer
+
     def offers(self) -> list[Offer]:
         """The offers for which tasks wait."""
         return list(self._by_offer)
@@ -82,10 +86,6 @@ class Roster:
     def wants(self, offer: Offer) -> bool:
         """Whether a worker has room for a task of an offer."""
         return offer in self._by_offer
-
-    def offers(self) -> set[Offer]:
-        """The offers for which a worker has room."""
-        return set(self._by_offer)
 
     def take_room(self, offer: Offer) -> Worker | None:
         """A worker for a task of an offer, with one place less; None when all are busy."""

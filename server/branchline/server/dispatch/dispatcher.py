@@ -7,12 +7,14 @@ workers come, go and give signs of life. Nothing here waits or does I/O.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from branchline.server.clock import Clock
-from branchline.server.dispatch.assign import ReadyTasks, Roster, assign
+from branchline.server.dispatch.assign import ReadyTasks, assign
+from branchline.server.dispatch.fleet import Fleet
+from branchline.server.dispatch.left_out import LeftOut
 from branchline.server.dispatch.limits import Limit, Limits
-from branchline.server.dispatch.outbox import CancellationReason, Delivery, WorkerOutbox
+from branchline.server.dispatch.outbox import CancellationReason, WorkerOutbox
 from branchline.server.dispatch.payload import Offer, TaskKey
 from branchline.server.dispatch.task import PendingTask, Worker
 from branchline.server.dispatch.token import TaskToken, TokenMaker
@@ -33,28 +35,19 @@ class Dispatcher:
         """Seconds."""
         self.limits = Limits()
         self.tasks: dict[TaskKey, PendingTask] = {}
-        self.workers: dict[str, Worker] = {}
-        self.backlog = False
-        """Whether tasks wait in the database that are not in memory."""
+        self.left_out = LeftOut()
         self._clock = clock
         self._ready = ReadyTasks()
-        self._roster = Roster()
+        self._fleet = Fleet(clock)
+        self._roster = self._fleet.roster
 
     # What a turn does
 
     def offer(self, tasks: Iterable[PendingTask]) -> None:
         """Let tasks wait for workers."""
-        now = self._clock.monotonic()
         for task in tasks:
-            full = len(self._ready) >= MOST_READY and task.schedule_timeout is None
-            if full and not self._roster.wants(task.offer):
-                self.backlog = True
-                continue
-            self.tasks[task.key] = task
-            self._ready.add(task)
-            if task.schedule_timeout is not None:
-                task.schedule_deadline = now + task.schedule_timeout / 1e6
-                self.limits.watch(task.schedule_deadline, Limit.SCHEDULE, task)
+            if not self._keep(task):
+                self.left_out.add(task.offer, stored=False)
 
     def assign(self) -> list[Assignment]:
         """Who shall get which task; ``deliver`` it, or ``unassign`` it."""
@@ -64,23 +57,21 @@ class Dispatcher:
         return assignments
 
     def deliver(self, assignments: Iterable[Assignment]) -> None:
-        """Hand tasks over whose lease is stored."""
+        """The turn is stored: hand the tasks over that it has leased."""
+        self.left_out.stored()
         now, wall = self._clock.monotonic(), self._clock.now()
         for task, worker in assignments:
             worker.promised -= 1
-            if task.gone or self._has_left(worker):
+            if task.gone or self._fleet.has_left(worker):
                 self._take_back(task, worker)
                 continue
+            task.lease_to(worker, now)
             task.delivery += 1
-            task.worker = worker
-            task.place_freed = False
-            task.last_heartbeat = now
-            worker.held[task.key] = task
             if task.started_at is None:
                 task.started_at = wall
             self._watch_attempt(task, now)
             if worker.outbox is not None:
-                worker.outbox.deliver(self._delivery(task))
+                worker.outbox.deliver(task.as_delivery(self.token(task)))
 
     def unassign(self, assignments: Iterable[Assignment]) -> None:
         """Take back assignments that could not be stored."""
@@ -91,27 +82,27 @@ class Dispatcher:
     def retract(self, tasks: Iterable[PendingTask]) -> None:
         """Forget tasks that were offered but could not be stored."""
         for task in tasks:
-            task.gone = True
+            self._drop(task)
             self._ready.discard(task)
-            self.tasks.pop(task.key, None)
 
     def remove(
         self, key: TaskKey, reason: CancellationReason = CancellationReason.WITHDRAWN
     ) -> None:
         """Forget a task that has ended; a worker that is still at it is told to stop."""
-        task = self.tasks.pop(key, None)
+        self.left_out.ended(key)
+        task = self.tasks.get(key)
         if task is None:
             return
-        task.gone = True
+        self._drop(task)
         worker = task.worker
         if worker is None:
             self._ready.discard(task)
             return
         worker.held.pop(key, None)
         if not task.reported:
-            self._tell_to_stop(worker, self.token(task), reason)
-        self._free_place(task)
-        self._forget_if_idle(worker)
+            worker.stop(self.token(task), reason)
+        self._fleet.free_place(task)
+        self._fleet.forget_if_idle(worker)
 
     # What workers say
 
@@ -119,52 +110,28 @@ class Dispatcher:
         self, worker_id: str, offers: tuple[Offer, ...], capacity: int, held: list[TaskToken]
     ) -> tuple[Worker, WorkerOutbox]:
         """A worker has opened a stream; an older one of the same id ends."""
-        worker = self._worker(worker_id)
-        if worker.outbox is not None:
-            message = "another stream came with the same worker id"
-            worker.outbox.close(ServiceError(Reason.WORKER_REPLACED, message))
-            self._roster.remove(worker)
-        worker.offers = offers
-        worker.outbox = WorkerOutbox()
-        worker.last_seen, worker.silent = self._clock.monotonic(), False
+        worker, outbox = self._fleet.open(worker_id, offers)
         self._reconcile(worker, held)
-        self._roster.remove(worker)
-        worker.room = capacity - worker.in_hand
-        if worker.room > 0:
-            self._roster.add(worker)
-        return worker, worker.outbox
+        self._fleet.set_capacity(worker, capacity)
+        return worker, outbox
 
     def connect_once(
         self, worker_id: str, offers: tuple[Offer, ...], room: int
     ) -> tuple[Worker, WorkerOutbox]:
         """A worker asks for tasks without a stream; each gets a lease of its own."""
-        worker = Worker(worker_id, self._clock.monotonic())
-        worker.offers, worker.room, worker.outbox = offers, room, WorkerOutbox()
-        self._roster.add(worker)
-        return worker, worker.outbox
+        return self._fleet.open_once(worker_id, offers, room)
 
-    def disconnect(self, worker: Worker, outbox: WorkerOutbox | None) -> None:
+    def disconnect(self, worker: Worker, outbox: WorkerOutbox) -> None:
         """A worker's stream has ended; its leases go on for their time."""
-        if worker.outbox is not outbox:
-            return
-        worker.outbox = None
-        self._roster.remove(worker)
-        self._forget_if_idle(worker)
+        self._fleet.close(worker, outbox)
 
-    def drain(self, worker: Worker) -> None:
-        """A worker wants no more tasks."""
-        self._roster.remove(worker)
-        worker.offers = ()
+    def drain(self, worker: Worker, outbox: WorkerOutbox) -> None:
+        """A worker wants no more tasks on a stream."""
+        self._fleet.drain(worker, outbox)
 
-    def seen(self, worker: Worker) -> bool:
-        """A worker gave a sign of life on its stream; whether it was given up before."""
-        worker.last_seen = self._clock.monotonic()
-        if not worker.silent:
-            return False
-        worker.silent = False
-        if worker.room > 0 and worker.may_serve:
-            self._roster.add(worker)
-        return True
+    def seen(self, worker: Worker, outbox: WorkerOutbox) -> bool:
+        """A worker gave a sign of life on a stream; whether it was given up before."""
+        return self._fleet.seen(worker, outbox)
 
     def give_back(self, worker: Worker) -> None:
         """A worker has left and will never hear of the tasks that were sent to it."""
@@ -194,7 +161,7 @@ class Dispatcher:
             message = "the task's lease has ended, or it has an outcome already"
             raise ServiceError(Reason.LEASE_LOST, message)
         task.reported = True
-        self._free_place(task)
+        self._fleet.free_place(task)
         return task
 
     def unreport(self, task: PendingTask) -> None:
@@ -215,9 +182,9 @@ class Dispatcher:
         if worker is not None:
             worker.held.pop(task.key, None)
             if not task.reported:
-                self._tell_to_stop(worker, self.token(task), CancellationReason.LEASE_LOST)
-            self._free_place(task)
-            self._forget_if_idle(worker)
+                worker.stop(self.token(task), CancellationReason.LEASE_LOST)
+            self._fleet.free_place(task)
+            self._fleet.forget_if_idle(worker)
         task.worker, task.expires, task.reported = None, None, False
 
     # What time brings
@@ -227,12 +194,22 @@ class Dispatcher:
 
         Such a worker gets no more until it speaks again: it would only lose them, too.
         """
-        oldest = self._clock.monotonic() - self.lease
-        silent = [worker for worker in self.workers.values() if worker.last_seen <= oldest]
-        for worker in silent:
-            worker.silent = True
-            self._roster.remove(worker)
+        silent = self._fleet.silence(self._clock.monotonic() - self.lease)
         return [task for worker in silent for task in worker.held.values() if not task.reported]
+
+    def excuse(self, seconds: float) -> None:
+        """The server was held up for so long: what workers said meanwhile is still unread.
+
+        No lease and no heartbeat's timeout runs in such a time.
+        """
+        now = self._clock.monotonic()
+        self._fleet.excuse(seconds)
+        for task in self.tasks.values():
+            task.last_heartbeat = min(task.last_heartbeat + seconds, now)
+            if task.expires is not None:
+                task.expires = min(task.expires + seconds, now + self.lease)
+
+    # What the database has
 
     def restore(
         self, task: PendingTask, worker_id: str | None, schedule_deadline: int | None = None
@@ -242,25 +219,28 @@ class Dispatcher:
         if worker_id is None:
             if schedule_deadline is not None and task.started_at is None:
                 task.schedule_timeout = max(schedule_deadline - self._clock.now(), 0)
-            self.offer([task])
-            if task.started_at is not None and task.key in self.tasks:
+            if not self._keep(task):
+                self.left_out.add(task.offer, stored=True)
+            elif task.started_at is not None:
                 self._watch_attempt(task, now)
             return
         self.tasks[task.key] = task
-        task.worker = self._worker(worker_id)
-        task.worker.held[task.key] = task
-        task.last_heartbeat = now
+        task.lease_to(self._fleet.named(worker_id), now)
         self._watch_attempt(task, now)
+
+    @property
+    def workers(self) -> Mapping[str, Worker]:
+        """The workers that are connected or hold tasks, by id."""
+        return self._fleet.by_id
 
     @property
     def ready_count(self) -> int:
         """How many tasks wait in memory."""
         return len(self._ready)
 
-    @property
-    def starving(self) -> bool:
+    def lacks(self, offer: Offer) -> bool:
         """Whether a worker has room for something of which nothing waits in memory."""
-        return bool(self._roster.offers() - set(self._ready.offers()))
+        return self._roster.wants(offer) and not self._ready.has(offer)
 
     def token(self, task: PendingTask) -> str:
         """The token of a task's present delivery."""
@@ -268,15 +248,22 @@ class Dispatcher:
 
     # Inside
 
-    def _worker(self, worker_id: str) -> Worker:
-        worker = self.workers.get(worker_id)
-        if worker is None:
-            worker = self.workers[worker_id] = Worker(worker_id, self._clock.monotonic())
-        return worker
+    def _keep(self, task: PendingTask) -> bool:
+        """Let a task wait in memory; False when it is left to the database."""
+        full = len(self._ready) >= MOST_READY and not task.is_timed
+        if full and not self._roster.wants(task.offer):
+            return False
+        self.tasks[task.key] = task
+        self._ready.add(task)
+        if task.schedule_timeout is not None:
+            task.schedule_deadline = self._clock.monotonic() + task.schedule_timeout / 1e6
+            self.limits.watch(task.schedule_deadline, Limit.SCHEDULE, task)
+        return True
 
-    def _forget_if_idle(self, worker: Worker) -> None:
-        if worker.outbox is None and not worker.held and self.workers.get(worker.id) is worker:
-            del self.workers[worker.id]
+    def _drop(self, task: PendingTask) -> None:
+        task.gone = True
+        self.tasks.pop(task.key, None)
+        self.limits.forget(task)
 
     def _leased(self, token: TaskToken) -> PendingTask | None:
         task = self.tasks.get(TaskKey(token.execution_key, token.task))
@@ -294,11 +281,7 @@ class Dispatcher:
                 self.release(task)
         for key, delivery in named.items():
             token = self.tokens.write(TaskToken(*key, delivery))
-            self._tell_to_stop(worker, token, CancellationReason.LEASE_LOST)
-
-    def _has_left(self, worker: Worker) -> bool:
-        """Whether a worker will never come back under this object."""
-        return worker.outbox is None and self.workers.get(worker.id) is not worker
+            worker.stop(token, CancellationReason.LEASE_LOST)
 
     def _take_back(self, task: PendingTask, worker: Worker) -> None:
         self._roster.give_room(worker)
@@ -307,34 +290,8 @@ class Dispatcher:
         if worker.outbox is not None:
             worker.outbox.stir()
 
-    def _free_place(self, task: PendingTask) -> None:
-        if task.worker is not None and not task.place_freed:
-            task.place_freed = True
-            self._roster.give_room(task.worker)
-
     def _watch_attempt(self, task: PendingTask, now: float) -> None:
-        if task.timeout is not None and task.attempt_deadline is None:
-            spent = self._clock.now() - (task.started_at or self._clock.now())
-            task.attempt_deadline = now + (task.timeout - spent) / 1e6
-        if task.attempt_deadline is not None:
-            self.limits.watch(task.attempt_deadline, Limit.ATTEMPT, task)
-        if task.heartbeat_timeout is not None:
-            self.limits.watch(now + task.heartbeat_timeout / 1e6, Limit.HEARTBEAT, task)
-        if task.worker is not None and self.workers.get(task.worker.id) is not task.worker:
+        self.limits.watch_attempt(task, now, self._clock.now())
+        if task.worker is not None and not self._fleet.knows(task.worker):
             task.expires = now + self.lease
             self.limits.watch(task.expires, Limit.LEASE, task)
-
-    def _delivery(self, task: PendingTask) -> Delivery:
-        return Delivery(
-            self.token(task),
-            task.activity,
-            task.payload,
-            task.delivery,
-            task.deadline,
-            task.heartbeat_timeout,
-        )
-
-    @staticmethod
-    def _tell_to_stop(worker: Worker, token: str, reason: CancellationReason) -> None:
-        if worker.outbox is not None:
-            worker.outbox.cancel(token, reason)

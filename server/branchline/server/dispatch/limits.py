@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from enum import Enum, auto
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from itertools import count
 
 from branchline.server.dispatch.task import PendingTask
+
+_SLACK = 64
+"""How many stale entries the heap may have beyond one for each that is not."""
 
 
 class Limit(Enum):
@@ -23,15 +26,45 @@ class Limit(Enum):
 
 
 class Limits:
-    """The moments (monotonic seconds) at which a limit of a task may be reached."""
+    """The moments (monotonic seconds) at which a limit of a task may be reached.
+
+    A heap gives the earliest in constant time. An entry of the heap that the table does not
+    confirm is stale; stale entries are dropped once they reach the top, or once they are more
+    than the others.
+    """
 
     def __init__(self) -> None:
         self._heap: list[tuple[float, int, Limit, PendingTask]] = []
+        self._moments: dict[tuple[Limit, PendingTask], float] = {}
         self._order = count()
 
+    def __len__(self) -> int:
+        """How many entries are kept, stale ones too."""
+        return len(self._heap)
+
     def watch(self, moment: float, limit: Limit, task: PendingTask) -> None:
-        """Look at a limit of a task at a moment."""
-        heappush(self._heap, (moment, next(self._order), limit, task))
+        """Look at a limit of a task at a moment, or before if that is intended already."""
+        intended = self._moments.get((limit, task))
+        if intended is None or moment < intended:
+            self._moments[limit, task] = moment
+            heappush(self._heap, (moment, next(self._order), limit, task))
+            self._drop_stale()
+
+    def watch_attempt(self, task: PendingTask, now: float, wall: int) -> None:
+        """Look at an attempt's own limits; ``wall`` is now, too, microseconds since the epoch."""
+        if task.timeout is not None and task.attempt_deadline is None:
+            spent = wall - (task.started_at or wall)
+            task.attempt_deadline = now + (task.timeout - spent) / 1e6
+        if task.attempt_deadline is not None:
+            self.watch(task.attempt_deadline, Limit.ATTEMPT, task)
+        if task.heartbeat_timeout is not None:
+            self.watch(now + task.heartbeat_timeout / 1e6, Limit.HEARTBEAT, task)
+
+    def forget(self, task: PendingTask) -> None:
+        """Look at none of a task's limits any more."""
+        for limit in Limit:
+            self._moments.pop((limit, task), None)
+        self._drop_stale()
 
     def next_moment(self) -> float | None:
         """The earliest moment, None without any."""
@@ -39,15 +72,25 @@ class Limits:
 
     def reached(self, now: float) -> list[tuple[Limit, PendingTask]]:
         """The limits that tasks have reached, each once; those put off are watched again."""
-        reached: dict[tuple[Limit, PendingTask], None] = {}
+        reached: list[tuple[Limit, PendingTask]] = []
         while self._heap and self._heap[0][0] <= now:
             _, _, limit, task = heappop(self._heap)
+            del self._moments[limit, task]
             moment = None if task.gone or task.reported else _moment(limit, task)
             if moment is not None and moment <= now:
-                reached[limit, task] = None
+                reached.append((limit, task))
             elif moment is not None:
                 self.watch(moment, limit, task)
-        return list(reached)
+            self._drop_stale()
+        return reached
+
+    def _drop_stale(self) -> None:
+        heap, moments = self._heap, self._moments
+        while heap and moments.get((heap[0][2], heap[0][3])) != heap[0][0]:
+            heappop(heap)
+        if len(heap) > 2 * len(moments) + _SLACK:
+            self._heap = [entry for entry in heap if moments.get((entry[2], entry[3])) == entry[0]]
+            heapify(self._heap)
 
 
 def _moment(limit: Limit, task: PendingTask) -> float | None:

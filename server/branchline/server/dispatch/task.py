@@ -5,7 +5,7 @@ from __future__ import annotations
 from branchline.engine import Execution
 from branchline.engine.events import TaskScheduled
 from branchline.engine.state import Attempt, Memory
-from branchline.server.dispatch.outbox import WorkerOutbox
+from branchline.server.dispatch.outbox import CancellationReason, Delivery, WorkerOutbox
 from branchline.server.dispatch.payload import Offer, TaskKey, TaskPayload
 
 
@@ -26,6 +26,11 @@ class Worker:
         """Whether it has a stream and yet gave no sign of life for a lease."""
         self.promised = 0
         """How many tasks will be its own once the turn that assigned them is stored."""
+
+    def stop(self, token: str, reason: CancellationReason) -> None:
+        """Tell it to stop a task, if it can be told."""
+        if self.outbox is not None:
+            self.outbox.cancel(token, reason)
 
     @property
     def may_serve(self) -> bool:
@@ -107,6 +112,31 @@ class PendingTask:
         if self.timeout is None or self.started_at is None:
             return None
         return self.started_at + self.timeout
+
+    @property
+    def is_timed(self) -> bool:
+        """Whether time runs for it also while it waits for a worker."""
+        if self.started_at is None:
+            return self.schedule_timeout is not None
+        return self.timeout is not None
+
+    def lease_to(self, worker: Worker, now: float) -> None:
+        """Give it to a worker; its code counts as just heard of."""
+        self.worker = worker
+        self.place_freed = False
+        self.last_heartbeat = now
+        worker.held[self.key] = self
+
+    def as_delivery(self, token: str) -> Delivery:
+        """What its worker is sent."""
+        return Delivery(
+            token,
+            self.activity,
+            self.payload,
+            self.delivery,
+            self.deadline,
+            self.heartbeat_timeout,
+        )
 
     @classmethod
     def scheduled(cls, key: int, state: Execution, event: TaskScheduled) -> PendingTask:

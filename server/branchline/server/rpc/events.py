@@ -186,6 +186,11 @@ _WRITERS: dict[type[e.Event], tuple[str, _Writer]] = {
     ),
     e.StepFailed: ("step_failed", _step_failed),
     e.ItemsListed: ("items_listed", _items_listed),
+    e.ItemsPostponed: (
+        "items_postponed",
+        lambda event: pb.ItemsPostponed(branch=event.branch),
+    ),
+    e.ItemsResumed: ("items_resumed", lambda event: pb.ItemsResumed(branch=event.branch)),
     e.TaskScheduled: ("task_scheduled", _task_scheduled),
     e.TaskCompleted: ("task_completed", _task_completed),
     e.TaskWaiting: (

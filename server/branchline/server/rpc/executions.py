@@ -148,11 +148,11 @@ class Executions(ExecutionServiceServicer):
         after = not_negative("after_sequence", request.after_sequence)
         size = not_negative("page_size", request.page_size) or _DEFAULT_EVENTS
         limit = min(size, _MOST_EVENTS)
-        events = await self._executions.events(execution_id, after, limit + 1)
+        events, more = await self._executions.events(execution_id, after, limit)
         page = next(_batches(events, limit), [])
-        more = len(events) > len(page)
+        more = more or len(events) > len(page)
         return pb.ListEventsResponse(
-            events=page, next_after_sequence=page[-1].sequence if more else 0
+            events=page, next_after_sequence=page[-1].sequence if page and more else 0
         )
 
     @streaming

@@ -132,6 +132,8 @@ class Tasks(TaskServiceServicer):
         try:
             self._take(worker, outbox, first)
             async for request in requests:
+                if outbox.closed is not None:
+                    return  # Whatever took this stream's place speaks for the worker.
                 self._take(worker, outbox, request)
                 await outbox.uncrowded()
         except ServiceError as error:
@@ -143,11 +145,11 @@ class Tasks(TaskServiceServicer):
             log.exception("reading a worker's stream failed", worker=worker.id)
             outbox.close(internal())
         else:
-            self._workers.drain(worker)
+            self._workers.drain(worker, outbox)
             outbox.finish()
 
     def _take(self, worker: Worker, outbox: WorkerOutbox, request: pb.StreamTasksRequest) -> None:
-        self._workers.seen(worker)
+        self._workers.seen(worker, outbox)
         outbox.expect(len(request.outcomes) + len(request.records))
         # What an activity said before it ended is told before its end.
         for heartbeat in request.heartbeats:
@@ -160,7 +162,7 @@ class Tasks(TaskServiceServicer):
         for outcome in request.outcomes:
             self._outcomes.report(outcome, partial(outbox.acknowledge, outcome.token))
         if request.draining:
-            self._workers.drain(worker)
+            self._workers.drain(worker, outbox)
 
     async def _record(self, record: task_pb2.TaskRecord) -> task_pb2.RecordAck:
         answered: asyncio.Future[ServiceError | None] = asyncio.get_running_loop().create_future()

@@ -13,6 +13,7 @@ from branchline.engine import (
     NotRetryable,
     Refused,
     Retry,
+    Signal,
     TaskGone,
     UnknownBranch,
     decide,
@@ -98,8 +99,7 @@ class Decisions:
     def _start(self, turn: Turn, request: Start, loaded: Loaded) -> None:
         existing = self._existing(turn, request, loaded)
         if existing is not None:
-            turn.on_stored.append(partial(self._answer_repeated, request, existing))
-            turn.on_lost.append(request.reply.fail)
+            turn.answer(partial(self._answer_repeated, request, existing), request.reply.fail)
             return
         key = self._keys.make(turn.now)
         new_id = request.execution_id or execution_id(key)
@@ -112,10 +112,8 @@ class Decisions:
         turn.started[new_id] = change
         if request.request_id:
             turn.requests[state.workflow, request.request_id] = change
-        turn.on_stored.append(
-            partial(request.reply.succeed, Started(new_id, state.version, created=True))
-        )
-        turn.on_lost.append(request.reply.fail)
+        started = Started(new_id, state.version, created=True)
+        turn.answer(partial(request.reply.succeed, started), request.reply.fail)
 
     def _existing(self, turn: Turn, request: Start, loaded: Loaded) -> tuple[str, int, bool] | None:
         """The execution in the way of a start: its id, version, and if the start is its own."""
@@ -142,28 +140,33 @@ class Decisions:
         request.reply.fail(ServiceError(Reason.EXECUTION_EXISTS, message))
 
     def _command(self, turn: Turn, request: Command, loaded: Loaded) -> None:
-        live = self._lives.by_id(request.execution_id)
-        closed = loaded.closed.get(request.execution_id)
+        reply = request.reply
         try:
-            if request.execution_id in turn.deleted:
-                raise execution_not_found(request.execution_id)
-            if live is not None:
-                self._decide(turn, live, request.command)
-            elif closed is not None and isinstance(request.command, Retry):
-                self._decide(turn, closed, request.command)
-                self._lives.add(closed)
-            else:
-                row = loaded.rows.get(request.execution_id)
-                if row is None:
-                    raise execution_not_found(request.execution_id)
-                refuse_closed(status_of(row.status), request.command)
-        except Refused as error:
-            request.reply.fail(ServiceError(_REASONS[type(error)], str(error)))
+            self._decide_command(turn, request, loaded)
+        except Refused as refused:
+            error = ServiceError(_REASONS[type(refused)], str(refused))
+            turn.answer(partial(reply.fail, error), reply.fail)
         except ServiceError as error:
-            request.reply.fail(error)
+            turn.answer(partial(reply.fail, error), reply.fail)
         else:
-            turn.on_stored.append(partial(request.reply.succeed, None))
-            turn.on_lost.append(request.reply.fail)
+            turn.answer(partial(reply.succeed, None), reply.fail)
+
+    def _decide_command(self, turn: Turn, request: Command, loaded: Loaded) -> None:
+        wanted, command = request.execution_id, request.command
+        live, closed, row = (
+            self._lives.by_id(wanted),
+            loaded.closed.get(wanted),
+            loaded.rows.get(wanted),
+        )
+        if wanted in turn.deleted or (live is None and row is None):
+            raise execution_not_found(wanted)
+        if live is not None:
+            self._decide(turn, live, command)
+        elif closed is not None and isinstance(command, Retry):
+            self._decide(turn, closed, command)
+            self._lives.add(closed)
+        elif closed is None or not _is_known_signal(closed, command):
+            refuse_closed(status_of(row.status if row else 0), command)
 
     def _view(self, request: View[Any], loaded: Loaded) -> None:
         live = self._lives.by_id(request.execution_id) or loaded.closed.get(request.execution_id)
@@ -188,10 +191,10 @@ class Decisions:
             else:
                 self._end_task(turn, task, request.command)
         except ServiceError as error:
-            request.answer(error)
+            # What it rests on may be of this very turn, and is not stored yet.
+            turn.answer(partial(request.answer, error), request.answer)
         else:
-            turn.on_stored.append(partial(request.answer, None))
-            turn.on_lost.append(request.answer)
+            turn.answer(partial(request.answer, None), request.answer)
 
     def _record(self, turn: Turn, request: ReportRecord) -> None:
         task = self._dispatcher.heartbeat(request.token)
@@ -214,17 +217,20 @@ class Decisions:
                 raise TaskGone
             self._decide(turn, live, command)
         except Refused as error:
-            self._dispatcher.remove(task.key)
+            turn.on_stored.append(lambda: self._dispatcher.remove(task.key))
             message = "the execution does not want the task's outcome any more"
             raise ServiceError(Reason.LEASE_LOST, message) from error
 
     def _fail_task(self, turn: Turn, request: FailLeasedTask) -> None:
         live = self._lives.by_key(request.task.key.execution_key)
-        if live is None or request.task.gone or request.task.reported:
+        if request.task.gone or request.task.reported:
             return
         try:
+            if live is None:
+                raise TaskGone
             self._decide(turn, live, request.command)
         except Refused:
+            turn.on_stored.append(lambda: self._dispatcher.remove(request.task.key))
             return
         turn.mark_timed_out(request.task.key)
         turn.on_lost.append(lambda _: request.lost())
@@ -233,7 +239,8 @@ class Decisions:
         wanted = request.execution_id
         live, row = self._lives.by_id(wanted), loaded.rows.get(wanted)
         if wanted in turn.deleted or (live is None and row is None):
-            request.reply.fail(execution_not_found(wanted))
+            error = execution_not_found(wanted)
+            turn.answer(partial(request.reply.fail, error), request.reply.fail)
         elif live is not None and live.state.end is not None:
             # This very turn has closed it.
             self._remove(turn, request, live.key)
@@ -241,10 +248,15 @@ class Decisions:
             self._remove(turn, request, row.key)
         else:
             message = f'the execution "{wanted}" is still live; cancel it first'
-            request.reply.fail(ServiceError(Reason.EXECUTION_LIVE, message))
+            error = ServiceError(Reason.EXECUTION_LIVE, message)
+            turn.answer(partial(request.reply.fail, error), request.reply.fail)
 
     @staticmethod
     def _remove(turn: Turn, request: Delete, key: int) -> None:
         turn.deleted[request.execution_id] = key
-        turn.on_stored.append(partial(request.reply.succeed, None))
-        turn.on_lost.append(request.reply.fail)
+        turn.answer(partial(request.reply.succeed, None), request.reply.fail)
+
+
+def _is_known_signal(closed: Live, command: AnyCommand) -> bool:
+    """Whether an execution has taken a signal already that is sent again (semantics 10.1)."""
+    return isinstance(command, Signal) and command.signal_id in closed.state.signal_ids

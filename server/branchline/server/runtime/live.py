@@ -104,4 +104,4 @@ class Change:
         self.size = 0
         """How many bytes the events take in the history."""
         self.wake_changed = False
-        """Whether the execution is due at another time than before."""
+        """Whether the execution is due at another time than before, or already."""

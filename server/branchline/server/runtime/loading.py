@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeGuard
 
-from branchline.engine import Retry
+from branchline.engine import Retry, Signal
 from branchline.server.catalog import Catalog
 from branchline.server.histories import rebuild
 from branchline.server.runtime.live import Live, LiveExecutions
 from branchline.server.runtime.requests import (
     AnyRequest,
     Command,
+    Delete,
     FailLeasedTask,
     ReportOutcome,
     ReportRecord,
     Start,
     View,
+    Wake,
 )
 from branchline.server.statuses import is_closed
 from branchline.server.storage import ExecutionRow, Store
@@ -51,7 +53,13 @@ class Loader:
             return loaded
         loaded.rows.update((row.id, row) for row in rows)
         viewed = {request.execution_id for request in requests if _needs_closed(request)}
-        wanted = [row for row in rows if not is_closed(row.status) or row.id in viewed]
+        deleted = {request.execution_id for request in requests if isinstance(request, Delete)}
+        others = {r.execution_id for r in requests if isinstance(r, Command | View | Wake)}
+        wanted = [
+            row
+            for row in rows
+            if (row.id in viewed if is_closed(row.status) else row.id not in deleted - others)
+        ]
         for live in await self._rebuild(wanted):
             if live.state.end is None:
                 self._lives.add(live)
@@ -110,7 +118,11 @@ class Loader:
 def _needs_closed(request: AnyRequest) -> TypeGuard[View[Any] | Command]:
     """Whether a request needs an execution's state even when it has closed."""
     return isinstance(request, View) or (
-        isinstance(request, Command) and isinstance(request.command, Retry)
+        isinstance(request, Command)
+        and (
+            isinstance(request.command, Retry)
+            or (isinstance(request.command, Signal) and request.command.signal_id != "")
+        )
     )
 
 

@@ -15,8 +15,9 @@ from typing import Any
 import structlog
 
 from branchline.server.clock import Clock
-from branchline.server.dispatch import Dispatcher
+from branchline.server.dispatch import Dispatcher, TaskKey, TaskToken
 from branchline.server.errors import (
+    Reason,
     ServiceError,
     internal,
     overloaded,
@@ -96,6 +97,10 @@ class Runtime:
         """Take in what must not wait behind callers. Raises ``ServiceError`` when stopping."""
         if self._stopping:
             raise shutting_down()
+        if isinstance(request, ReportOutcome) and not self._is_pending(request.token):
+            message = "the task's lease has ended, or it has an outcome already"
+            request.answer(ServiceError(Reason.LEASE_LOST, message))
+            return
         self._urgent.append(request)
         self._wanted.set()
 
@@ -121,6 +126,17 @@ class Runtime:
         self._stopping = True
         self._wanted.set()
 
+    def abort(self) -> None:
+        """Refuse everything, now and from now on: the loop has died."""
+        self._stopping = True
+        for request in (*self._urgent, *self._inbox):
+            refuse(request, internal())
+        self._urgent.clear()
+        self._inbox.clear()
+
+    def _is_pending(self, token: TaskToken) -> bool:
+        return TaskKey(token.execution_key, token.task) in self._dispatcher.tasks
+
     async def turn(self) -> int:
         """One turn. Returns how many requests it has taken."""
         requests = self._drain()
@@ -140,7 +156,7 @@ class Runtime:
             # has the fault shall suffer.
             if len(requests) == 1:
                 log.exception("loading failed", request=type(requests[0]).__name__)
-                refuse(requests[0], internal())
+                self._give_up(requests[0])
             else:
                 for request in requests:
                     await self._take([request])
@@ -167,8 +183,8 @@ class Runtime:
                 # A fault of ours. Its request alone is refused for good; what else the turn
                 # has decided may rest on a state that is half changed.
                 log.exception("deciding failed", request=type(request).__name__)
-                self._forget(turn, error)
-                refuse(request, internal())
+                self._forget(turn, store_unavailable(error))
+                self._give_up(request)
                 self._urgent.extendleft(reversed(ordered[place + 1 :]))
                 return False
         return True
@@ -178,11 +194,11 @@ class Runtime:
             await self._store.commit(turn.batch(self._dispatcher))
         except StoreError as error:
             log.warning("commit failed", error=str(error), executions=len(turn.changes))
-            self._forget(turn, error)
-        except Exception as error:
+            self._forget(turn, store_unavailable(error))
+        except Exception:
             # A fault of ours, such as a number that no row can hold; all others go on.
             log.exception("storing failed", executions=len(turn.changes))
-            self._forget(turn, error)
+            self._forget(turn, internal())
         else:
             self._tell(turn)
 
@@ -204,13 +220,26 @@ class Runtime:
         if turn.ended and self._dispatcher.ready_count:
             self.poke()  # What has ended makes room for what waits.
 
-    def _forget(self, turn: Turn, cause: Exception) -> None:
+    def _give_up(self, request: AnyRequest) -> None:
+        """Refuse a request over which the server itself has fallen.
+
+        Its worker may not report a second time, so a task goes back to wait for another.
+        """
+        refuse(request, internal())
+        if isinstance(request, ReportOutcome):
+            token = request.token
+            task = self._dispatcher.tasks.get(TaskKey(token.execution_key, token.task))
+            if task is not None and task.delivery == token.delivery:
+                task.losses += 1
+                self._dispatcher.release(task)
+                self.poke()
+
+    def _forget(self, turn: Turn, error: ServiceError) -> None:
         """Nothing was stored: what is in memory is wrong and is read again when needed."""
         self._dispatcher.retract(turn.tasks.values())
         self._dispatcher.unassign(turn.assignments)
         for change in turn.changes.values():
             self._lives.drop(change.live)
-        error = store_unavailable(cause)
         for lost in turn.on_lost:
             lost(error)
         if turn.assignments:

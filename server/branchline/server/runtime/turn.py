@@ -21,7 +21,7 @@ from branchline.server.dispatch import (
     TaskPayload as Payload,
 )
 from branchline.server.errors import ServiceError
-from branchline.server.histories import history_row, snapshot_row
+from branchline.server.histories import history_rows, snapshot_row
 from branchline.server.runtime.live import Change, Live
 from branchline.server.statuses import status_number
 from branchline.server.storage import (
@@ -59,6 +59,11 @@ class Turn:
         self.assignments: list[Assignment] = []
         self.on_stored: list[Callable[[], None]] = []
         self.on_lost: list[Callable[[ServiceError], None]] = []
+
+    def answer(self, stored: Callable[[], None], lost: Callable[[ServiceError], None]) -> None:
+        """Tell somebody once the turn is stored, or that it is lost."""
+        self.on_stored.append(stored)
+        self.on_lost.append(lost)
 
     def change(self, live: Live) -> Change:
         """What the turn does to an execution."""
@@ -119,12 +124,7 @@ class Turn:
         assignments = dispatcher.assign()
         self.assignments += assignments
         leases = {task.key: _release(task) for task in self.released}
-        leases |= {
-            task.key: TaskLease(
-                *task.key, worker.id, task.delivery + 1, task.started_at or self.now
-            )
-            for task, worker in assignments
-        }
+        leases |= {task.key: _lease(task, worker, self.now) for task, worker in assignments}
         batch.tasks_added += [
             _task_row(task, leases.pop(task.key, None), self.now) for task in self.tasks.values()
         ]
@@ -145,9 +145,9 @@ def _store_change(batch: Batch, change: Change, now: int) -> None:
     live = change.live
     state = live.state
     if change.events:
-        row = history_row(live.key, state.sequence, now, change.events)
-        batch.history.append(row)
-        change.size = len(row.events)
+        rows = history_rows(live.key, state.sequence, now, change.events)
+        batch.history += rows
+        change.size = sum(len(row.events) for row in rows)
         live.fresh_bytes += change.size
         if live.wants_snapshot and state.end is None:
             snapshot = snapshot_row(live.key, state)
@@ -163,7 +163,10 @@ def _store_change(batch: Batch, change: Change, now: int) -> None:
                 live.key, status_number(status), state.close_time, wake_at, *_ending(live)
             )
         )
-    change.wake_changed = wake_at is not None and (change.started or wake_at != live.wake_at)
+    # What is due already may have been left for later: it wants to be woken again.
+    change.wake_changed = wake_at is not None and (
+        change.started or wake_at != live.wake_at or wake_at <= now
+    )
     live.status, live.wake_at = status, wake_at
 
 

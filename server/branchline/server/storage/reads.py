@@ -8,14 +8,19 @@ from operator import itemgetter
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
     Connection,
     Select,
+    and_,
     bindparam,
+    column,
     func,
+    or_,
     select,
     tuple_,
     union_all,
+    values,
 )
 
 from branchline.server.storage.rows import (
@@ -24,6 +29,7 @@ from branchline.server.storage.rows import (
     ExecutionRow,
     HistoryRow,
     SnapshotRow,
+    TaskKey,
     TaskRow,
 )
 from branchline.server.storage.schema import executions, history, snapshots, tasks
@@ -130,14 +136,14 @@ def _conditions(wanted: ExecutionFilter) -> list[ColumnElement[bool]]:
     return conditions
 
 
-def due(connection: Connection, until: int, limit: int) -> list[Due]:
+def due(connection: Connection, until: int, after: tuple[int, int] | None, limit: int) -> list[Due]:
     """The executions in which something is due by a time, the longest due first."""
-    query = (
-        select(executions.c.wake_at, executions.c.key, executions.c.id)
-        .where(executions.c.wake_at <= until)
-        .order_by(executions.c.wake_at, executions.c.key)
-        .limit(limit)
+    query = select(executions.c.wake_at, executions.c.key, executions.c.id).where(
+        executions.c.wake_at <= until
     )
+    if after is not None:
+        query = query.where(tuple_(executions.c.wake_at, executions.c.key) > tuple_(*after))
+    query = query.order_by(executions.c.wake_at, executions.c.key).limit(limit)
     return [Due._make(row) for row in connection.execute(query)]
 
 
@@ -155,9 +161,16 @@ _HISTORIES: Final = (
 
 
 def history_after(
-    connection: Connection, key: int, after_sequence: int, limit: int | None
+    connection: Connection,
+    key: int,
+    after_sequence: int,
+    limit: int | None,
+    limit_bytes: int | None = None,
 ) -> list[HistoryRow]:
-    """The rows with the events after one; the first row may hold earlier ones too."""
+    """The rows with the events after one; the first row may hold earlier ones too.
+
+    No further row is read once the events take ``limit_bytes``.
+    """
     same = history.c.execution_key == key
     first = (
         select(func.max(history.c.first_sequence))
@@ -174,7 +187,15 @@ def history_after(
         .order_by(history.c.first_sequence)
         .limit(limit)
     )
-    return [HistoryRow._make(row) for row in connection.execute(query)]
+    rows = []
+    size = 0
+    with connection.execute(query) as result:
+        for row in result:
+            rows.append(HistoryRow._make(row))
+            size += len(row.events)
+            if limit_bytes is not None and size >= limit_bytes:
+                break
+    return rows
 
 
 def histories(
@@ -208,15 +229,55 @@ def snapshots_of(connection: Connection, keys: Sequence[int]) -> dict[int, Snaps
 _TASKS: Final = select(*tasks.c).order_by(tasks.c.execution_key, tasks.c.task)
 
 
-def leased_tasks(connection: Connection) -> list[TaskRow]:
-    """The tasks that workers have, ordered by execution and task."""
-    return _tasks(connection, _TASKS.where(tasks.c.worker.is_not(None)))
+_READY: Final = tasks.c.worker.is_(None)
 
 
-def ready_tasks(connection: Connection, after: tuple[int, int], limit: int) -> list[TaskRow]:
-    """The tasks that nobody has, ordered by execution and task, from the one after ``after``."""
-    beyond = tuple_(tasks.c.execution_key, tasks.c.task) > tuple_(*after)
-    return _tasks(connection, _TASKS.where(tasks.c.worker.is_(None), beyond).limit(limit))
+def running_tasks(connection: Connection) -> list[TaskRow]:
+    """The tasks that workers have or whose time runs out, ordered by execution and task."""
+    started = tasks.c.started_at.is_not(None)
+    running = or_(
+        tasks.c.worker.is_not(None),
+        and_(~started, tasks.c.schedule_deadline.is_not(None)),
+        and_(started, tasks.c.attempt_timeout.is_not(None)),
+    )
+    return _tasks(connection, _TASKS.where(running))
+
+
+def ready_offers(connection: Connection) -> list[tuple[str, str]]:
+    """The queues and activities of the tasks that nobody has, each pair once."""
+    query = select(tasks.c.queue, tasks.c.activity).where(_READY).distinct()
+    return [(row.queue, row.activity) for row in connection.execute(query)]
+
+
+def ready_keys(
+    connection: Connection, offer: tuple[str, str], after: tuple[int, int], limit: int
+) -> list[TaskKey]:
+    """The tasks of a queue and activity that nobody has, in order, from the one after ``after``."""
+    queue, activity = offer
+    query = (
+        select(tasks.c.execution_key, tasks.c.task)
+        .where(_READY, tasks.c.queue == queue, tasks.c.activity == activity)
+        .where(tuple_(tasks.c.execution_key, tasks.c.task) > tuple_(*after))
+        .order_by(tasks.c.execution_key, tasks.c.task)
+        .limit(limit)
+    )
+    return [TaskKey._make(row) for row in connection.execute(query)]
+
+
+def ready_tasks(connection: Connection, keys: Sequence[tuple[int, int]]) -> list[TaskRow]:
+    """Those of these tasks that nobody has, ordered by execution and task."""
+    return [row for chunk in _chunks(sorted(keys)) for row in _ready_tasks(connection, chunk)]
+
+
+def _ready_tasks(connection: Connection, keys: Sequence[tuple[int, int]]) -> list[TaskRow]:
+    # A list of pairs in one condition would have SQLite read the whole table.
+    wanted = (
+        values(column("execution_key", BigInteger), column("task", BigInteger))
+        .data(keys)
+        .cte("wanted")
+    )
+    same = [tasks.c.execution_key == wanted.c.execution_key, tasks.c.task == wanted.c.task]
+    return _tasks(connection, _TASKS.join(wanted, and_(*same)).where(_READY))
 
 
 def tasks_of(connection: Connection, key: int) -> list[TaskRow]:

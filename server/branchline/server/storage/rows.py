@@ -53,7 +53,7 @@ class ExecutionChange(NamedTuple):
 
 
 class HistoryRow(NamedTuple):
-    """The events of one transition of an execution."""
+    """Events of one transition of an execution; a large one takes several rows."""
 
     key: int
     first_sequence: int

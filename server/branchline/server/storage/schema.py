@@ -127,3 +127,12 @@ tasks: Final = Table(
     PrimaryKeyConstraint("execution_key", "task"),
     sqlite_with_rowid=False,
 )
+# Only of tasks that nobody has. SQLite ends the entries of a table without row ids with its
+# primary key, so that the tasks of a queue and activity are found in their order.
+Index(
+    "ix_tasks_ready",
+    tasks.c.queue,
+    tasks.c.activity,
+    sqlite_where=tasks.c.worker.is_(None),
+    postgresql_where=tasks.c.worker.is_(None),
+)

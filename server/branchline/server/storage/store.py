@@ -18,6 +18,7 @@ from branchline.server.storage.rows import (
     ExecutionRow,
     HistoryRow,
     SnapshotRow,
+    TaskKey,
     TaskRow,
     WorkflowRow,
 )
@@ -124,10 +125,15 @@ class Store:
         """How many executions pass a filter, by status; a status without any is left out."""
         return await self._database.read(lambda c: reads.count_executions(c, wanted))
 
-    async def history(self, key: int, after_sequence: int, limit_rows: int) -> list[HistoryRow]:
-        """The next rows with events after one, in order; the first may hold earlier ones too."""
+    async def history(
+        self, key: int, after_sequence: int, limit_rows: int, limit_bytes: int | None = None
+    ) -> list[HistoryRow]:
+        """The next rows with events after one, in order; the first may hold earlier ones too.
+
+        There are at most ``limit_rows``, and none behind the one that reaches ``limit_bytes``.
+        """
         return await self._database.read(
-            lambda c: reads.history_after(c, key, after_sequence, limit_rows)
+            lambda c: reads.history_after(c, key, after_sequence, limit_rows, limit_bytes)
         )
 
     async def histories(
@@ -144,21 +150,42 @@ class Store:
         """The snapshots of executions that have one, by key."""
         return await self._database.read(lambda c: reads.snapshots_of(c, keys))
 
-    async def due(self, until: int, limit: int) -> list[Due]:
-        """The executions in which something is due by a time, the longest due first."""
-        return await self._database.read(lambda c: reads.due(c, until, limit))
+    async def due(
+        self, until: int, limit: int, *, after: tuple[int, int] | None = None
+    ) -> list[Due]:
+        """The executions in which something is due by a time, the longest due first.
+
+        A page may begin after a due time and key.
+        """
+        return await self._database.read(lambda c: reads.due(c, until, after, limit))
 
     async def next_due(self) -> int | None:
         """The earliest time at which something is due; None when there is none."""
         return await self._database.read(reads.next_due)
 
-    async def leased_tasks(self) -> list[TaskRow]:
-        """The tasks that workers have, ordered by execution and task."""
-        return await self._database.read(reads.leased_tasks)
+    async def running_tasks(self) -> list[TaskRow]:
+        """The tasks that time is running for, ordered by execution and task.
 
-    async def ready_tasks(self, after: tuple[int, int] = (-1, -1), *, limit: int) -> list[TaskRow]:
-        """The tasks that nobody has, ordered by execution and task, beginning after one."""
-        return await self._database.read(lambda c: reads.ready_tasks(c, after, limit))
+        Workers have them, or they must be taken or ended within a time. Reads all tasks.
+        """
+        return await self._database.read(reads.running_tasks)
+
+    async def ready_offers(self) -> list[tuple[str, str]]:
+        """The queues and activities of the tasks that nobody has, each pair once.
+
+        Reads the index of all such tasks.
+        """
+        return await self._database.read(reads.ready_offers)
+
+    async def ready_keys(
+        self, offer: tuple[str, str], after: tuple[int, int] = (-1, -1), *, limit: int
+    ) -> list[TaskKey]:
+        """The tasks of a queue and activity that nobody has, in order, beginning after one."""
+        return await self._database.read(lambda c: reads.ready_keys(c, offer, after, limit))
+
+    async def ready_tasks(self, keys: Sequence[tuple[int, int]]) -> list[TaskRow]:
+        """Those of these tasks that nobody has, ordered by execution and task."""
+        return await self._database.read(lambda c: reads.ready_tasks(c, keys))
 
     async def tasks_of(self, key: int) -> list[TaskRow]:
         """The tasks of an execution, ordered by task."""

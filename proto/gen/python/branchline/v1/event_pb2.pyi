@@ -93,6 +93,8 @@ class Event(_message.Message):
     VALUE_RECORDED_FIELD_NUMBER: _builtins.int
     EXECUTION_RETRIED_FIELD_NUMBER: _builtins.int
     BRANCH_RESUMED_FIELD_NUMBER: _builtins.int
+    ITEMS_POSTPONED_FIELD_NUMBER: _builtins.int
+    ITEMS_RESUMED_FIELD_NUMBER: _builtins.int
     sequence: _builtins.int
     """The number in the history: 1, 2, 3... without gaps."""
     @_builtins.property
@@ -223,6 +225,14 @@ class Event(_message.Message):
     def branch_resumed(self) -> Global___BranchResumed:
         """A failed or stopped branch goes on where it was."""
 
+    @_builtins.property
+    def items_postponed(self) -> Global___ItemsPostponed:
+        """The rest of the items was left to the next transition."""
+
+    @_builtins.property
+    def items_resumed(self) -> Global___ItemsResumed:
+        """Postponed items begin."""
+
     def __init__(
         self,
         *,
@@ -259,12 +269,14 @@ class Event(_message.Message):
         value_recorded: Global___ValueRecorded | None = ...,
         execution_retried: Global___ExecutionRetried | None = ...,
         branch_resumed: Global___BranchResumed | None = ...,
+        items_postponed: Global___ItemsPostponed | None = ...,
+        items_resumed: Global___ItemsResumed | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["branch_canceled", b"branch_canceled", "branch_completed", b"branch_completed", "branch_failed", b"branch_failed", "branch_paused", b"branch_paused", "branch_resumed", b"branch_resumed", "branch_started", b"branch_started", "branch_unpaused", b"branch_unpaused", "event", b"event", "execution_canceled", b"execution_canceled", "execution_completed", b"execution_completed", "execution_failed", b"execution_failed", "execution_retried", b"execution_retried", "execution_started", b"execution_started", "items_listed", b"items_listed", "join_passed", b"join_passed", "join_reached", b"join_reached", "pause_requested", b"pause_requested", "retry_scheduled", b"retry_scheduled", "signal_awaited", b"signal_awaited", "signal_consumed", b"signal_consumed", "signal_received", b"signal_received", "sleep_started", b"sleep_started", "step_completed", b"step_completed", "step_failed", b"step_failed", "step_started", b"step_started", "task_completed", b"task_completed", "task_failed", b"task_failed", "task_scheduled", b"task_scheduled", "task_waiting", b"task_waiting", "tasks_withdrawn", b"tasks_withdrawn", "time", b"time", "value_recorded", b"value_recorded", "wait_timed_out", b"wait_timed_out"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["branch_canceled", b"branch_canceled", "branch_completed", b"branch_completed", "branch_failed", b"branch_failed", "branch_paused", b"branch_paused", "branch_resumed", b"branch_resumed", "branch_started", b"branch_started", "branch_unpaused", b"branch_unpaused", "event", b"event", "execution_canceled", b"execution_canceled", "execution_completed", b"execution_completed", "execution_failed", b"execution_failed", "execution_retried", b"execution_retried", "execution_started", b"execution_started", "items_listed", b"items_listed", "items_postponed", b"items_postponed", "items_resumed", b"items_resumed", "join_passed", b"join_passed", "join_reached", b"join_reached", "pause_requested", b"pause_requested", "retry_scheduled", b"retry_scheduled", "signal_awaited", b"signal_awaited", "signal_consumed", b"signal_consumed", "signal_received", b"signal_received", "sleep_started", b"sleep_started", "step_completed", b"step_completed", "step_failed", b"step_failed", "step_started", b"step_started", "task_completed", b"task_completed", "task_failed", b"task_failed", "task_scheduled", b"task_scheduled", "task_waiting", b"task_waiting", "tasks_withdrawn", b"tasks_withdrawn", "time", b"time", "value_recorded", b"value_recorded", "wait_timed_out", b"wait_timed_out"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["branch_canceled", b"branch_canceled", "branch_completed", b"branch_completed", "branch_failed", b"branch_failed", "branch_paused", b"branch_paused", "branch_resumed", b"branch_resumed", "branch_started", b"branch_started", "branch_unpaused", b"branch_unpaused", "event", b"event", "execution_canceled", b"execution_canceled", "execution_completed", b"execution_completed", "execution_failed", b"execution_failed", "execution_retried", b"execution_retried", "execution_started", b"execution_started", "items_listed", b"items_listed", "join_passed", b"join_passed", "join_reached", b"join_reached", "pause_requested", b"pause_requested", "retry_scheduled", b"retry_scheduled", "sequence", b"sequence", "signal_awaited", b"signal_awaited", "signal_consumed", b"signal_consumed", "signal_received", b"signal_received", "sleep_started", b"sleep_started", "step_completed", b"step_completed", "step_failed", b"step_failed", "step_started", b"step_started", "task_completed", b"task_completed", "task_failed", b"task_failed", "task_scheduled", b"task_scheduled", "task_waiting", b"task_waiting", "tasks_withdrawn", b"tasks_withdrawn", "time", b"time", "value_recorded", b"value_recorded", "wait_timed_out", b"wait_timed_out"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["branch_canceled", b"branch_canceled", "branch_completed", b"branch_completed", "branch_failed", b"branch_failed", "branch_paused", b"branch_paused", "branch_resumed", b"branch_resumed", "branch_started", b"branch_started", "branch_unpaused", b"branch_unpaused", "event", b"event", "execution_canceled", b"execution_canceled", "execution_completed", b"execution_completed", "execution_failed", b"execution_failed", "execution_retried", b"execution_retried", "execution_started", b"execution_started", "items_listed", b"items_listed", "items_postponed", b"items_postponed", "items_resumed", b"items_resumed", "join_passed", b"join_passed", "join_reached", b"join_reached", "pause_requested", b"pause_requested", "retry_scheduled", b"retry_scheduled", "sequence", b"sequence", "signal_awaited", b"signal_awaited", "signal_consumed", b"signal_consumed", "signal_received", b"signal_received", "sleep_started", b"sleep_started", "step_completed", b"step_completed", "step_failed", b"step_failed", "step_started", b"step_started", "task_completed", b"task_completed", "task_failed", b"task_failed", "task_scheduled", b"task_scheduled", "task_waiting", b"task_waiting", "tasks_withdrawn", b"tasks_withdrawn", "time", b"time", "value_recorded", b"value_recorded", "wait_timed_out", b"wait_timed_out"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["execution_started", "execution_completed", "execution_failed", "execution_canceled", "branch_started", "branch_completed", "branch_failed", "branch_canceled", "step_started", "step_completed", "step_failed", "items_listed", "task_scheduled", "task_completed", "task_failed", "tasks_withdrawn", "retry_scheduled", "signal_received", "signal_awaited", "signal_consumed", "wait_timed_out", "sleep_started", "join_reached", "join_passed", "pause_requested", "branch_paused", "branch_unpaused", "task_waiting", "value_recorded", "execution_retried", "branch_resumed"]  # noqa: Y015
+    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["execution_started", "execution_completed", "execution_failed", "execution_canceled", "branch_started", "branch_completed", "branch_failed", "branch_canceled", "step_started", "step_completed", "step_failed", "items_listed", "task_scheduled", "task_completed", "task_failed", "tasks_withdrawn", "retry_scheduled", "signal_received", "signal_awaited", "signal_consumed", "wait_timed_out", "sleep_started", "join_reached", "join_passed", "pause_requested", "branch_paused", "branch_unpaused", "task_waiting", "value_recorded", "execution_retried", "branch_resumed", "items_postponed", "items_resumed"]  # noqa: Y015
     _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
 
@@ -653,6 +665,50 @@ class ItemsListed(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ItemsListed: _TypeAlias = ItemsListed  # noqa: Y015
+
+@_typing.final
+class ItemsPostponed(_message.Message):
+    """The items of a step are too many for one transition: the rest begins by itself, at once."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BRANCH_FIELD_NUMBER: _builtins.int
+    branch: _builtins.str
+    """The branch's id."""
+    def __init__(
+        self,
+        *,
+        branch: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["branch", b"branch"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ItemsPostponed: _TypeAlias = ItemsPostponed  # noqa: Y015
+
+@_typing.final
+class ItemsResumed(_message.Message):
+    """Postponed items begin."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BRANCH_FIELD_NUMBER: _builtins.int
+    branch: _builtins.str
+    """The branch's id."""
+    def __init__(
+        self,
+        *,
+        branch: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["branch", b"branch"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ItemsResumed: _TypeAlias = ItemsResumed  # noqa: Y015
 
 @_typing.final
 class TaskScheduled(_message.Message):

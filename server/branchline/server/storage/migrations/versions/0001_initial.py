@@ -103,6 +103,13 @@ def create_tasks() -> None:
         sa.PrimaryKeyConstraint("execution_key", "task", name=op.f("pk_tasks")),
         sqlite_with_rowid=False,
     )
+    op.create_index(
+        "ix_tasks_ready",
+        "tasks",
+        ["queue", "activity"],
+        sqlite_where=sa.text("worker IS NULL"),
+        postgresql_where=sa.text("worker IS NULL"),
+    )
 
 
 def downgrade() -> None:
