@@ -25,7 +25,7 @@ from branchline.engine.events import (
     TasksWithdrawn,
     WaitTimedOut,
 )
-from branchline.engine.state import MORE_ITEMS, TaskRef, timer_key
+from branchline.engine.state import MORE_ITEMS, TaskRef, timer_key, timer_owner
 
 
 def check_state(state: Execution) -> None:
@@ -46,7 +46,8 @@ def check_state(state: Execution) -> None:
     for branch in live:
         assert _is_moved(state, branch), f"nobody moves {branch}"
     for topic, waiters in state.waiters.items():
-        kept = topic in state.signals and not paused.issuperset(waiters)
+        holders = {timer_owner(waiter)[0] for waiter in waiters}
+        kept = topic in state.signals and not paused.issuperset(holders)
         assert not kept, f"a signal of {topic} was kept from its waiter"
 
 

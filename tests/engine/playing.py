@@ -18,10 +18,12 @@ from branchline.engine import (
     FailTask,
     Pause,
     Plan,
+    RecordValue,
     Refused,
     Retry,
     Signal,
     Unpause,
+    WaitInTask,
     Wake,
     decide,
     fold,
@@ -29,6 +31,7 @@ from branchline.engine import (
 )
 from branchline.engine.definition import SECOND, Workflow
 from branchline.engine.events import AnyEvent, Event, Failure, StepStarted, TaskScheduled
+from branchline.engine.state import Memory
 from branchline.engine.validation import find_problems
 from branchline.engine.values import Variables, encode
 
@@ -160,6 +163,29 @@ class Play:
         error = Failure(error_type, message, encode(details))
         return self.send(FailTask(task=self.task(activity, item).task, error=error), chance)
 
+    def wait(
+        self,
+        activity: str,
+        topic: str = "bell",
+        key: str = "1",
+        *,
+        item: int | None = None,
+        timeout: int = MINUTE,
+        deliveries: int = 1,
+    ) -> list[Event]:
+        """Let the oldest task of an activity (and of an item) wait for a signal."""
+        task = self.task(activity, item).task
+        return self.send(
+            WaitInTask(task=task, key=key, topic=topic, timeout=timeout, deliveries=deliveries)
+        )
+
+    def record(
+        self, activity: str, key: str, value: Json = None, *, item: int | None = None
+    ) -> list[Event]:
+        """Record a value in the oldest task of an activity (and of an item)."""
+        task = self.task(activity, item).task
+        return self.send(RecordValue(task=task, key=key, value=encode(value)))
+
     def signal(self, topic: str, payload: Json = None, signal_id: str = "") -> list[Event]:
         """Send a signal."""
         return self.send(Signal(topic=topic, payload=encode(payload), signal_id=signal_id))
@@ -238,6 +264,18 @@ class Play:
         """The steps that a branch has entered."""
         return [event.step for event in self.events(StepStarted) if event.branch == branch]
 
+    def recorded(self, item: int = 0, branch: str = "main") -> dict[str, Json]:
+        """What the activity of a branch, or of an item there, has recorded."""
+        return plain_all(self._memory(branch, item).recorded)
+
+    def received(self, item: int = 0, branch: str = "main") -> dict[str, Json]:
+        """The payloads of the waits of an activity, by the keys of the waits."""
+        return plain_all(self._memory(branch, item).received)
+
+    def timed_out(self, item: int = 0, branch: str = "main") -> tuple[str, ...]:
+        """The waits of the attempt that ran out."""
+        return self.state.branches[branch].visit.attempts[item].timed_out
+
     # Checks
 
     def audit(self) -> None:
@@ -247,6 +285,9 @@ class Play:
         assert fold(ID, history) == self.state
         assert self.state.sequence == len(self.history)
         assert snapshot_of(self.state) == self.state
+
+    def _memory(self, branch: str, item: int) -> Memory:
+        return self.state.branches[branch].visit.memories.get(item, Memory())
 
     def _take(self, events: list[Event]) -> None:
         self.history += [(self.now, event) for event in events]

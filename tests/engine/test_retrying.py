@@ -18,6 +18,8 @@ from branchline.engine.events import (
     TaskScheduled,
 )
 
+from branchline.engine.state import timer_key
+
 from .invariants import check_nothing_is_left, check_state
 from .playing import MINUTE, Json, Play, fork, forked, halt, listen, meet, nap, step, to
 
@@ -247,7 +249,7 @@ def test_waiters_keep_their_order() -> None:
     play.complete("go")
     play.complete("slow")
     fail_and_retry(play)
-    assert play.state.waiters == {"bell": ["first", "second"]}
+    assert play.state.waiters == {"bell": [timer_key("first"), timer_key("second")]}
     play.signal("bell", 1)
     assert play.variables("first") == {"ring": 1}
 

@@ -32,15 +32,13 @@ def pause(t: Transition, command: Pause) -> None:
 
 def unpause(t: Transition, command: Unpause) -> None:
     """Let a branch, or all, go on; nothing happens to one that is not paused (10.5)."""
-    # A stored signal is for the one that has waited longest, so that one goes first.
-    for branch in sorted(_named(t, command.branch), key=_waiting_since):
+    named = _named(t, command.branch)
+    for branch in named:
         stopped = branch.status.closed  # one before it has failed
         if branch.pause is not None and not stopped:
             _go_on(t, branch)
-
-
-def _waiting_since(branch: Branch) -> int:
-    return branch.waits_since if branch.wait is not None else 0
+    # A stored signal is for whoever has waited longest, so all must be back before.
+    signals.deliver_all(t, named)
 
 
 def _named(t: Transition, branch_id: str) -> list[Branch]:
@@ -68,7 +66,7 @@ def _go_on(t: Transition, branch: Branch) -> None:
         t.emit(StepCompleted(branch=branch.id))
     match held.next:
         case Next.STAY:
-            signals.deliver_all(t, branch)
+            pass
         case Next.EDGES:
             branches.follow_edges(t, branch)
         case Next.ENTER:

@@ -42,6 +42,6 @@ def _resume(t: Transition, branch: Branch) -> None:
     elif failed:
         steps.begin(t, branch)
     elif branch.status is Status.SUSPENDED:
-        signals.deliver_all(t, branch)
+        signals.deliver_all(t, [branch])
     elif branch.status is Status.RUNNING:
         activities.go_on(t, branch, t.plan.step(branch.step))

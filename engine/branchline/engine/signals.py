@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from branchline.engine import activities
 from branchline.engine.commands import Signal, WaitInTask
 from branchline.engine.events import (
-    BranchPaused,
     Failure,
     SignalAwaited,
     SignalConsumed,
@@ -15,7 +16,13 @@ from branchline.engine.events import (
     WaitTimedOut,
 )
 from branchline.engine.expressions import ExpressionError
-from branchline.engine.finishing import complete_step, fail_attempt, fail_step, go_to
+from branchline.engine.finishing import (
+    complete_step,
+    fail_attempt,
+    fail_step,
+    go_to,
+    pause_between_attempts,
+)
 from branchline.engine.inputs import json_type
 from branchline.engine.plan import StepPlan
 from branchline.engine.state import Attempt, Branch, Status, timer_owner
@@ -96,16 +103,14 @@ def wait_in_task(t: Transition, command: WaitInTask) -> None:
         )
     )
     deliver(t, command.topic)
-    if branch.pause is not None and branch.status is Status.SUSPENDED:
-        t.emit(BranchPaused(branch=branch.id, reason=branch.pause))
+    if not branch.status.closed:
+        pause_between_attempts(t, branch)
 
 
-def deliver_all(t: Transition, branch: Branch) -> None:
-    """Give stored signals to whatever waits in a branch that goes on again."""
-    waits = [attempt.wait for attempt in branch.visit.attempts.values()]
-    for wait in (branch.wait, *waits):
-        if wait is not None:
-            deliver(t, wait.topic)
+def deliver_all(t: Transition, resumed: Iterable[Branch]) -> None:
+    """Give stored signals to whatever waits in branches that go on again."""
+    for topic in [wait.topic for branch in resumed for wait in branch.waits]:
+        deliver(t, topic)
 
 
 def deliver(t: Transition, topic: str) -> None:

@@ -205,10 +205,11 @@ class Decisions:
             self._decide(turn, live, request.command)
         except Refused:
             message = "the task's lease has ended; the value is not recorded"
-            request.answer(ServiceError(Reason.LEASE_LOST, message))
+            error = ServiceError(Reason.LEASE_LOST, message)
+            # What it rests on may be of this very turn, and is not stored yet.
+            turn.answer(partial(request.answer, error), request.answer)
         else:
-            turn.on_stored.append(partial(request.answer, None))
-            turn.on_lost.append(request.answer)
+            turn.answer(partial(request.answer, None), request.answer)
 
     def _end_task(self, turn: Turn, task: PendingTask, command: AnyCommand) -> None:
         live = self._lives.by_key(task.key.execution_key)
