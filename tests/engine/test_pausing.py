@@ -634,4 +634,4 @@ def test_each_unpause_is_one_event() -> None:
     play = at_work()
     play.pause()
     play.unpause()
-    assert [event.branch for event in play.events(BranchUnpaused)] == ["a", "c", "d", "e", "b"]
+    assert [event.branch for event in play.events(BranchUnpaused)] == ["a", "b", "c", "d", "e"]

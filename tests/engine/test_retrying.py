@@ -17,7 +17,6 @@ from branchline.engine.events import (
     StepStarted,
     TaskScheduled,
 )
-
 from branchline.engine.state import timer_key
 
 from .invariants import check_nothing_is_left, check_state

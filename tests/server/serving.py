@@ -123,6 +123,17 @@ class Served:
         request = tasks_pb.ReportTasksRequest(outcomes=outcomes)
         return list((await self.tasks.ReportTasks(request)).acks)
 
+    async def record(self, *records: task_pb2.TaskRecord) -> list[task_pb2.RecordAck]:
+        """Record values without a stream."""
+        request = tasks_pb.ReportTasksRequest(records=records)
+        return list((await self.tasks.ReportTasks(request)).record_acks)
+
+    async def branch_state(self, token: str) -> tuple[Any, Any]:
+        """The variables and inputs that a task's activity can read, in plain values."""
+        request = tasks_pb.GetBranchStateRequest(token=token)
+        answer = await self.tasks.GetBranchState(request)
+        return json.loads(answer.state_json), json.loads(answer.inputs_json)
+
     async def worker(
         self,
         *activities: str,

@@ -10,6 +10,7 @@ import grpc
 
 from branchline.v1 import execution_pb2, task_pb2
 from branchline.v1 import task_service_pb2 as pb
+from tests.server.flows import seconds
 from tests.server.refusals import Refusal, refusal_of
 
 if TYPE_CHECKING:  # the stub's type is not there at run time
@@ -26,6 +27,7 @@ class Worker:
         self._call = stub.StreamTasks()
         self._tasks: asyncio.Queue[task_pb2.Task] = asyncio.Queue()
         self._acks: asyncio.Queue[task_pb2.OutcomeAck] = asyncio.Queue()
+        self._record_acks: asyncio.Queue[task_pb2.RecordAck] = asyncio.Queue()
         self._cancellations: asyncio.Queue[task_pb2.TaskCancellation] = asyncio.Queue()
         self.welcome: asyncio.Future[pb.WorkerWelcome] = asyncio.Future()
         self.ended: asyncio.Future[Refusal | None] = asyncio.Future()
@@ -59,12 +61,17 @@ class Worker:
         hello: pb.WorkerHello | None = None,
         outcomes: tuple[task_pb2.TaskOutcome, ...] = (),
         heartbeats: tuple[task_pb2.TaskHeartbeat, ...] = (),
+        records: tuple[task_pb2.TaskRecord, ...] = (),
         draining: bool = False,
     ) -> None:
         """Say something; without arguments only that the worker lives."""
         await self._call.write(
             pb.StreamTasksRequest(
-                hello=hello, outcomes=outcomes, heartbeats=heartbeats, draining=draining
+                hello=hello,
+                outcomes=outcomes,
+                heartbeats=heartbeats,
+                records=records,
+                draining=draining,
             )
         )
 
@@ -88,6 +95,10 @@ class Worker:
     async def ack(self) -> task_pb2.OutcomeAck:
         """The next answer to an outcome."""
         return await asyncio.wait_for(self._acks.get(), PATIENCE)
+
+    async def record_ack(self) -> task_pb2.RecordAck:
+        """The next answer to a record."""
+        return await asyncio.wait_for(self._record_acks.get(), PATIENCE)
 
     async def cancellation(self) -> task_pb2.TaskCancellation:
         """The next task to stop."""
@@ -123,6 +134,8 @@ class Worker:
             self._tasks.put_nowait(task)
         for ack in response.acks:
             self._acks.put_nowait(ack)
+        for record_ack in response.record_acks:
+            self._record_acks.put_nowait(record_ack)
         for cancellation in response.cancellations:
             self._cancellations.put_nowait(cancellation)
 
@@ -137,6 +150,19 @@ def failed(task: task_pb2.Task, error_type: str = "broken") -> task_pb2.TaskOutc
     """An outcome: the activity raised."""
     failure = execution_pb2.Failure(type=error_type, message="no luck")
     return task_pb2.TaskOutcome(token=task.token, failed=failure)
+
+
+def waits(
+    task: task_pb2.Task, topic: str = "go", key: str = "1", *, timeout: float = 600
+) -> task_pb2.TaskOutcome:
+    """An outcome: the activity waits for a signal."""
+    wait = task_pb2.TaskWait(key=key, topic=topic, timeout=seconds(timeout))
+    return task_pb2.TaskOutcome(token=task.token, waiting=wait)
+
+
+def recorded(task: task_pb2.Task, key: str, value: object) -> task_pb2.TaskRecord:
+    """A value to record."""
+    return task_pb2.TaskRecord(token=task.token, key=key, value_json=json.dumps(value))
 
 
 def released(task: task_pb2.Task) -> task_pb2.TaskOutcome:

@@ -151,11 +151,6 @@ class Branch(msgspec.Struct, omit_defaults=True):
         return [wait for wait in (self.wait, *waits) if wait is not None]
 
     @property
-    def waits_since(self) -> int:
-        """The number of the event with which its oldest wait began, 0 without any."""
-        return min((wait.since for wait in self.waits), default=0)
-
-    @property
     def label(self) -> str:
         """Its name, its id without one (semantics 3.1)."""
         return self.name or self.id

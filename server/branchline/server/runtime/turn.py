@@ -211,7 +211,7 @@ def _task_row(task: PendingTask, lease: TaskLease | None, now: int) -> TaskRow:
         task.activity,
         encode_text(task.payload),
         worker=lease.worker if lease else None,
-        delivery=lease.delivery if lease else 0,
+        delivery=lease.delivery if lease else task.delivery,
         schedule_deadline=None if schedule is None else now + schedule,
         attempt_timeout=task.timeout,
         heartbeat_timeout=task.heartbeat_timeout,
