@@ -310,17 +310,12 @@ class JoinPassed(Event, frozen=True, tag="join_passed"):
 
 
 AnyEvent = (
-    TaskWaiting
-    | ValueRecorded
-    | ExecutionRetried
-    | BranchResumed
-    | PauseRequested
-    | BranchPaused
-    | BranchUnpaused
-    | ExecutionStarted
+    ExecutionStarted
     | ExecutionCompleted
     | ExecutionFailed
     | ExecutionCanceled
+    | ExecutionRetried
+    | BranchResumed
     | BranchStarted
     | BranchCompleted
     | BranchFailed
@@ -334,6 +329,8 @@ AnyEvent = (
     | TaskScheduled
     | TaskCompleted
     | TaskFailed
+    | TaskWaiting
+    | ValueRecorded
     | TasksWithdrawn
     | RetryScheduled
     | SignalReceived
@@ -341,6 +338,9 @@ AnyEvent = (
     | SignalConsumed
     | WaitTimedOut
     | SleepStarted
+    | PauseRequested
+    | BranchPaused
+    | BranchUnpaused
     | JoinReached
     | JoinPassed
 )

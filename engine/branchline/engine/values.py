@@ -14,7 +14,6 @@ Variables = dict[str, Json]
 """Documents by name. The values are never mutated, so copies may share them."""
 
 NULL = msgspec.Raw(b"null")
-EMPTY_OBJECT = msgspec.Raw(b"{}")
 
 _decode = msgspec.json.decode
 _encode = msgspec.json.encode

@@ -11,6 +11,7 @@ from branchline.server.dispatch import Dispatcher
 from branchline.server.errors import ServiceError, invalid_field
 from branchline.server.executions import Executions as ExecutionOperations
 from branchline.server.executions import StartOrder
+from branchline.server.rpc.batches import in_messages
 from branchline.server.rpc.calls import Context, streaming, unary
 from branchline.server.rpc.checks import Limits, new_id, not_negative, required, short, span
 from branchline.server.rpc.events import event_message, progress_message
@@ -28,8 +29,6 @@ _LONGEST_WAIT = 60.0
 _DEFAULT_EVENTS = 1_000
 _MOST_EVENTS = 10_000
 _EVENTS_A_MESSAGE = 500
-_BYTES_A_MESSAGE = 1_000_000
-"""A message ends with the event that reaches this size."""
 _ID = "execution_id"
 
 
@@ -149,7 +148,7 @@ class Executions(ExecutionServiceServicer):
         size = not_negative("page_size", request.page_size) or _DEFAULT_EVENTS
         limit = min(size, _MOST_EVENTS)
         events, more = await self._executions.events(execution_id, after, limit)
-        page = next(_batches(events, limit), [])
+        page = next(in_messages(_messages(events), limit), [])
         more = more or len(events) > len(page)
         return pb.ListEventsResponse(
             events=page, next_after_sequence=page[-1].sequence if page and more else 0
@@ -162,7 +161,7 @@ class Executions(ExecutionServiceServicer):
         execution_id = required(_ID, request.execution_id)
         after = not_negative("after_sequence", request.after_sequence)
         async for news in self._executions.watch(execution_id, after):
-            for events in _batches(news.events, _EVENTS_A_MESSAGE):
+            for events in in_messages(_messages(news.events), _EVENTS_A_MESSAGE):
                 yield pb.WatchExecutionResponse(events=events)
             if news.progress:
                 progress = [progress_message(note) for note in news.progress]
@@ -188,16 +187,5 @@ class Executions(ExecutionServiceServicer):
             return pb.StartResult(error=start_error(error))
 
 
-def _batches(events: list[NumberedEvent], most: int) -> Iterator[list[event_pb2.Event]]:
-    """Events as messages, at most so many together and hardly more bytes than a message may."""
-    batch: list[event_pb2.Event] = []
-    size = 0
-    for entry in events:
-        message = event_message(*entry)
-        batch.append(message)
-        size += message.ByteSize()
-        if len(batch) == most or size >= _BYTES_A_MESSAGE:
-            yield batch
-            batch, size = [], 0
-    if batch:
-        yield batch
+def _messages(events: list[NumberedEvent]) -> Iterator[event_pb2.Event]:
+    return (event_message(*entry) for entry in events)
