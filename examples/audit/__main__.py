@@ -12,7 +12,7 @@ import contextlib
 import json
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +41,12 @@ def _tell(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
+def _keep_quiet(_text: str) -> None:
+    """With --json nothing but the outputs is shown."""
+
+
 async def _audit(arguments: argparse.Namespace, folder: Path) -> Mapping[str, Any]:
-    tell = (lambda _: None) if arguments.json else _tell
+    tell = _keep_quiet if arguments.json else _tell
     address, ledger = free_address(), folder / "ledger"
     server = Server(address, folder / "audit.db", tell)
     serving = asyncio.create_task(server.keep_running())
@@ -67,7 +71,7 @@ async def _audit(arguments: argparse.Namespace, folder: Path) -> Mapping[str, An
 class _Watcher:
     """Shows what happens, and kills the server once if it is told to."""
 
-    def __init__(self, tell: Any, victim: Server | None) -> None:  # noqa: ANN401
+    def __init__(self, tell: Callable[[str], None], victim: Server | None) -> None:
         self._tell = tell
         self._victim = victim
         self._items = 0

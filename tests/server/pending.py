@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from branchline.engine.values import EMPTY_OBJECT
+from branchline.engine.values import encode
 from branchline.server.dispatch import (
     Delivery,
     Dispatcher,
@@ -32,7 +32,7 @@ def pending(
     schedule_timeout: int | None = None,
 ) -> PendingTask:
     """A task of an execution whose key is 7."""
-    payload = TaskPayload("exec_7", "flow", 1, "main", "step", 1, EMPTY_OBJECT)
+    payload = TaskPayload("exec_7", "flow", 1, "main", "step", 1, encode({}))
     return PendingTask(
         TaskKey(7, number),
         offer,
