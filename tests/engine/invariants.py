@@ -25,7 +25,7 @@ from branchline.engine.events import (
     TasksWithdrawn,
     WaitTimedOut,
 )
-from branchline.engine.state import MORE_ITEMS, TaskRef, timer_key, timer_owner
+from branchline.engine.state import MORE_ITEMS, AttemptRef, timer_key, timer_owner
 
 
 def check_state(state: Execution) -> None:
@@ -73,9 +73,9 @@ def check_history(events: list[Event]) -> None:
     _check_joins(events)
 
 
-def _pending(live: list[Branch]) -> dict[int, TaskRef]:
+def _pending(live: list[Branch]) -> dict[int, AttemptRef]:
     return {
-        attempt.task: TaskRef(branch.id, item)
+        attempt.task: AttemptRef(branch.id, item)
         for branch in live
         for item, attempt in branch.visit.attempts.items()
         if attempt.task is not None

@@ -135,6 +135,13 @@ async def _children(stage: Stage, expected: dict[str, int]) -> list[str]:
     return differences
 
 
+async def _follow_up_errors(stage: Stage, expected: list[str]) -> list[str]:
+    execution = await stage.look()
+    results = execution.follow_ups if execution is not None else ()
+    got = [result.workflow for result in results if result.HasField("error")]
+    return [] if sorted(got) == sorted(expected) else [differs("follow_up_errors", expected, got)]
+
+
 async def _round_trip(stage: Stage, expected: bool) -> list[str]:  # noqa: FBT001  # from the file
     execution = await stage.look()
     if not expected or execution is None:
@@ -172,6 +179,7 @@ _CHECKS: dict[str, Callable[[Stage, Any], Awaitable[list[str]]]] = {
     "at_once": _at_once,
     "waiting_for": _waiting_for,
     "children": _children,
+    "follow_up_errors": _follow_up_errors,
     "round_trip": _round_trip,
     "elapsed": _elapsed,
     "parameters": _parameters,

@@ -10,17 +10,10 @@ from __future__ import annotations
 from tests.scenarios.scenario import Scenario
 from tests.scenarios.uses import uses_of
 
-_CHILDREN = "child steps do not run yet"
-_FOLLOW_UPS = "follow-ups are not started yet"
 _LISTS = "executions are not counted, nor listed by labels and parent, yet"
 
 MISSING = {
-    "step child": _CHILDREN,
-    "definition follow_ups": _FOLLOW_UPS,
     "start labels": "executions have no labels yet",
-    "builtin shell": "the activity shell is not shipped yet",
-    "builtin file": "the activity file is not shipped yet",
-    "expect follow_up_errors": _FOLLOW_UPS,
     "expect progress": "the progress of step visits is not told yet",
     "expect status_changes": "changes of status cannot be watched yet",
     "expect listed": _LISTS,

@@ -32,6 +32,8 @@ class Setup(Struct, frozen=True, kw_only=True):
     address: str
     offers: dict[str, Offer]
     """By task queue."""
+    file_root: str
+    """The folder that the activity ``file`` works in."""
 
 
 class Begin(Struct, frozen=True, kw_only=True, tag=True):

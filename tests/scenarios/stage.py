@@ -119,7 +119,7 @@ async def open_stage(scenario: Scenario, folder: Path) -> AsyncIterator[Stage]:
         api = Api(server.address)
         stack.push_async_callback(api.close)
         book = Book({name: runs_of(entries) for name, entries in scenario.activities.items()})
-        setup = _setup(scenario, server.address)
+        setup = _setup(scenario, server.address, folder / "files")
         desk = await stack.enter_async_context(Desk(folder / "desk.sock", book, Visits(api), setup))
         worker = WorkerProcess(folder, desk.path)
         stack.push_async_callback(worker.kill)
@@ -132,13 +132,14 @@ async def open_stage(scenario: Scenario, folder: Path) -> AsyncIterator[Stage]:
         yield stage
 
 
-def _setup(scenario: Scenario, address: str) -> Setup:
+def _setup(scenario: Scenario, address: str, file_root: Path) -> Setup:
+    file_root.mkdir()
     offers: dict[str, Offer] = {}
     for name in scenario.activities:
         _offer_at(scenario, name, offers).scripted.append(name)
     for name in scenario.builtin:
         _offer_at(scenario, name, offers).builtin.append(name)
-    return Setup(address=address, offers=offers)
+    return Setup(address=address, offers=offers, file_root=str(file_root))
 
 
 def _offer_at(scenario: Scenario, name: str, offers: dict[str, Offer]) -> Offer:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from branchline.client import Worker, activity
-from branchline.client.builtin import builtin
+from branchline.client.builtin import BUILTINS, file, shell
 from tests.scenarios.line import Line
 from tests.scenarios.messages import Offer
 from tests.scenarios.performing import counted, deliver
@@ -28,7 +28,12 @@ async def main(socket: str) -> None:
     line = await Line.open(socket)
     setup = await line.hello()
     workers = [
-        Worker(setup.address, _functions(line, offer), task_queue=queue, max_tasks=_AT_MOST)
+        Worker(
+            setup.address,
+            _functions(line, offer, setup.file_root),
+            task_queue=queue,
+            max_tasks=_AT_MOST,
+        )
         for queue, offer in setup.offers.items()
     ]
     working = [asyncio.create_task(worker.run()) for worker in workers]
@@ -38,11 +43,19 @@ async def main(socket: str) -> None:
             worker.result()
 
 
-def _functions(line: Line, offer: Offer) -> list[Function]:
+def _functions(line: Line, offer: Offer, file_root: str) -> list[Function]:
     scripted = [_scripted(line, name) for name in offer.scripted]
-    # Without a name there would be all of them.
-    shipped = builtin(*offer.builtin) if offer.builtin else []
+    shipped = (_shipped(name, file_root) for name in offer.builtin)
     return [*scripted, *(_counted(line, function) for function in shipped)]
+
+
+def _shipped(name: str, file_root: str) -> Function:
+    """An activity of the SDK's own."""
+    if name == "shell":
+        return shell()
+    if name == "file":
+        return file(file_root)
+    return BUILTINS[name]
 
 
 def _scripted(line: Line, name: str) -> Function:

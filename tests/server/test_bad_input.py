@@ -23,7 +23,6 @@ from tests.server.worker import completed
 INVALID_FIELD = (StatusCode.INVALID_ARGUMENT, "INVALID_FIELD")
 INVALID_DEFINITION = (StatusCode.INVALID_ARGUMENT, "INVALID_DEFINITION")
 TOO_LARGE = (StatusCode.RESOURCE_EXHAUSTED, "PAYLOAD_TOO_LARGE")
-UNSUPPORTED = (StatusCode.FAILED_PRECONDITION, "UNSUPPORTED_FEATURE")
 
 NO_JSON = ["NaN", "Infinity", "{", "[1,]", "'a'", '"a" "b"', '{"a": NaN}', "01", '"\\ud800"', "\0"]
 DEEP = "[" * 10_000 + "]" * 10_000
@@ -283,23 +282,6 @@ async def test_an_error_about_something_huge_still_arrives(served: Served, name:
     assert refusal.what == (StatusCode.INVALID_ARGUMENT, "INVALID_INPUTS")
     refusal = await refused(served.get(name))
     assert refusal.reason in {"EXECUTION_NOT_FOUND", "INVALID_FIELD"}
-
-
-@pytest.mark.parametrize("kind", ["child", "follow_ups"])
-async def test_what_does_not_run_yet_is_refused_at_the_registration(
-    served: Served, kind: str
-) -> None:
-    definition = flow(listen("first", "last"), listen("last"))
-    if kind == "child":
-        definition.steps[0].ClearField("wait_signal")
-        definition.steps[0].child.workflow = "sane"
-    else:
-        definition.follow_ups.add(workflow="sane")
-    refusal = await refused(served.register(definition))
-    assert refusal.what == UNSUPPORTED
-    assert kind in refusal.message
-    refusal = await refused(served.start())
-    assert refusal.reason == "WORKFLOW_NOT_FOUND"
 
 
 async def test_numbers_that_json_cannot_hold_are_refused_in_a_definition(

@@ -130,8 +130,9 @@ HELLO = pb.StreamTasksRequest(hello=pb.WorkerHello(worker_id="w", activities=["w
 def tasks(store: Store, dispatcher: Dispatcher, clock: HandClock) -> Tasks:
     """A service whose runtime does not run: what waits for a turn waits."""
     lives = LiveExecutions(10, 10)
-    loader = Loader(store, Catalog(store, clock), lives)
-    runtime = Runtime(store, loader, lives, dispatcher, clock, 10)
+    catalog = Catalog(store, clock)
+    loader = Loader(store, catalog, lives)
+    runtime = Runtime(store, loader, catalog, lives, dispatcher, clock, 10)
     workers = Workers(dispatcher, runtime, Subscriptions(), clock)
     return Tasks(workers, OutcomeReader(workers, TOKENS, Limits(1_000_000)))
 

@@ -84,7 +84,6 @@ class Client:
 
         Raises:
             InvalidDefinition: it has problems; all of them are listed, those of the file too.
-            UnsupportedFeature: it is sound, but this server cannot run it.
             OSError: the file cannot be read.
 
         """

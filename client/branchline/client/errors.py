@@ -16,8 +16,8 @@
     │   ├── ExecutionLive             too early: the execution has not closed
     │   ├── BranchEnded               too late: the branch has ended
     │   ├── NotRetryable              the execution has not failed, or for good
-    │   ├── UnsupportedFeature        the server cannot run the definition
     │   ├── SequenceOutOfRange        the event number lies behind the history's end
+    │   ├── PositionOutOfRange        changes from that position on are not kept
     │   ├── LeaseLost                 the task is no longer this worker's
     │   ├── WorkerReplaced            another worker came with the same worker id
     │   ├── PayloadTooLarge           a document is larger than the server takes
@@ -144,12 +144,12 @@ class NotRetryable(RpcError):
     """The execution has not failed, or in a way that a retry cannot mend (semantics 4.9)."""
 
 
-class UnsupportedFeature(RpcError):
-    """The definition is sound, but this server cannot run it."""
-
-
 class SequenceOutOfRange(RpcError):
     """The event number lies behind the end of the history."""
+
+
+class PositionOutOfRange(RpcError):
+    """The position lies ahead, or changes after it are no longer kept: watch without one."""
 
 
 class LeaseLost(RpcError):

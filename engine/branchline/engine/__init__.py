@@ -3,6 +3,9 @@
 from branchline.engine.commands import (
     AnyCommand,
     Cancel,
+    ChildBegan,
+    ChildClosed,
+    ChildRefused,
     CompleteTask,
     FailTask,
     Pause,
@@ -13,7 +16,7 @@ from branchline.engine.commands import (
     WaitInTask,
     Wake,
 )
-from branchline.engine.decide import decide, refuse_closed, start
+from branchline.engine.decide import Link, decide, refuse_closed, start
 from branchline.engine.errors import (
     BranchEnded,
     EngineError,
@@ -33,12 +36,16 @@ __all__ = [
     "Branch",
     "BranchEnded",
     "Cancel",
+    "ChildBegan",
+    "ChildClosed",
+    "ChildRefused",
     "CompleteTask",
     "EngineError",
     "Execution",
     "ExecutionClosed",
     "FailTask",
     "InvalidHistory",
+    "Link",
     "NotRetryable",
     "Pause",
     "Plan",

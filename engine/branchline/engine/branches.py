@@ -8,6 +8,7 @@ from branchline.engine.events import (
     BranchCompleted,
     BranchFailed,
     BranchStarted,
+    ChildrenStopped,
     ExecutionFailed,
     Failure,
     TasksWithdrawn,
@@ -41,7 +42,7 @@ def fail(
     entering: str = "",
 ) -> None:
     """Fail a branch, and with it the execution; all other branches stop (semantics 4.6)."""
-    withdraw_tasks(t)
+    withdraw(t)
     t.emit(BranchFailed(branch=branch.id, error=error, at_edges=at_edges, entering=entering))
     stop_all(t)
     t.emit(ExecutionFailed(error=error))
@@ -49,21 +50,30 @@ def fail(
 
 def stop_all(t: Transition) -> None:
     """Stop every live branch."""
-    withdraw_tasks(t)
+    withdraw(t)
     entering = dict(t.entering)
     for branch in t.state.live_branches():
         t.emit(BranchCanceled(branch=branch.id, entering=entering.get(branch.id, "")))
 
 
-def withdraw_tasks(t: Transition, branch: Branch | None = None) -> None:
-    """Call off the pending tasks of a branch, or all of them."""
+def withdraw(t: Transition, branch: Branch | None = None) -> None:
+    """Call off what is under way in a branch, or in all of them: tasks and children."""
     if branch is None:
-        tasks = tuple(t.state.tasks)
+        tasks, children = tuple(t.state.tasks), tuple(t.state.children)
     else:
-        pending = (attempt.task for attempt in branch.visit.attempts.values())
-        tasks = tuple(task for task in pending if task is not None)
+        attempts = branch.visit.attempts.values()
+        tasks = tuple(attempt.task for attempt in attempts if attempt.task is not None)
+        children = tuple(attempt.child for attempt in attempts if attempt.child is not None)
     if tasks:
         t.emit(TasksWithdrawn(tasks=tasks))
+    if children:
+        started = (_execution_of(t, child) for child in children)
+        t.emit(ChildrenStopped(children=children, executions=tuple(filter(None, started))))
+
+
+def _execution_of(t: Transition, child: int) -> str:
+    ref = t.state.children[child]
+    return t.state.branches[ref.branch].visit.attempts[ref.item].execution
 
 
 def matching_edges(t: Transition, branch: Branch, *, first_only: bool = False) -> list[Edge]:

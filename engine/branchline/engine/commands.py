@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from branchline.engine.events import Failure
+from branchline.engine.state import Status
 from branchline.engine.values import NULL, Json, Variables
 
 
@@ -85,6 +86,31 @@ class Retry(Command, frozen=True):
     """Somebody takes a failed execution up again (semantics 4.9)."""
 
 
+class ChildBegan(Command, frozen=True):
+    """A child, or a follow-up, that was asked for exists now (semantics 11.3)."""
+
+    child: int
+    execution: str
+
+
+class ChildRefused(Command, frozen=True):
+    """A child, or a follow-up, that was asked for cannot be started."""
+
+    child: int
+    error: Failure
+
+
+class ChildClosed(Command, frozen=True):
+    """A child has closed (semantics 11.1)."""
+
+    child: int
+    status: Status
+    outputs: Variables = {}
+    error: Failure | None = None
+    duration: int = 0
+    """Microseconds."""
+
+
 AnyCommand = (
     CompleteTask
     | FailTask
@@ -96,4 +122,7 @@ AnyCommand = (
     | Pause
     | Unpause
     | Retry
+    | ChildBegan
+    | ChildRefused
+    | ChildClosed
 )

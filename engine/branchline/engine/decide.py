@@ -8,11 +8,13 @@ the events, or forgets the state.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from branchline.engine import (
     activities,
+    attempts,
     branches,
+    children,
     ending,
     joins,
     pausing,
@@ -23,6 +25,9 @@ from branchline.engine import (
 from branchline.engine.commands import (
     AnyCommand,
     Cancel,
+    ChildBegan,
+    ChildClosed,
+    ChildRefused,
     Command,
     CompleteTask,
     FailTask,
@@ -48,6 +53,7 @@ from branchline.engine.plan import Plan
 from branchline.engine.state import (
     DEADLINE,
     MORE_ITEMS,
+    REQUESTS,
     Execution,
     Status,
     timer_key,
@@ -57,13 +63,31 @@ from branchline.engine.transition import Transition
 from branchline.engine.values import Variables
 
 
+class Link(NamedTuple):
+    """Which execution starts another, as a child or a follow-up (semantics 11)."""
+
+    parent: str
+    """Its id."""
+    depth: int
+    """How many executions stand above the new one."""
+    child: int = 0
+    """The parent's number for it, 0 when the parent does not wait for it."""
+
+
 def start(
-    plan: Plan, execution_id: str, inputs: Variables, now: int, timeout: int | None = None
+    plan: Plan,
+    execution_id: str,
+    inputs: Variables,
+    now: int,
+    timeout: int | None = None,
+    *,
+    labels: dict[str, str] | None = None,
+    link: Link | None = None,
 ) -> tuple[Execution, list[Event]]:
     """Start an execution (semantics 4.1-4.4).
 
     ``inputs`` are checked and complete; ``now`` and ``timeout`` are microseconds, the latter
-    the workflow's own when it is left out.
+    the workflow's own when it is left out. ``link`` tells which execution starts it, if any.
     """
     t = Transition(plan, Execution(id=execution_id), now, chance=0.0)
     limit = plan.workflow.timeout if timeout is None else timeout
@@ -74,6 +98,10 @@ def start(
             inputs=inputs,
             state=plan.state,
             deadline=None if limit is None else now + limit,
+            labels=labels or {},
+            parent=link.parent if link else "",
+            child=link.child if link else 0,
+            depth=link.depth if link else 0,
         )
     )
     t.entering.append((MAIN, plan.workflow.start_step))
@@ -101,8 +129,12 @@ def decide(
 def refuse_closed(status: Status, command: AnyCommand) -> None:
     """Raise ``ExecutionClosed``, unless the command changes nothing there (4.11)."""
     repeated = isinstance(command, Cancel) and status is Status.CANCELED
-    if not repeated and not isinstance(command, Wake):
+    if not repeated and not isinstance(command, _TOLD_LATE):
         raise ExecutionClosed(f"the execution has closed: it is {status}")
+
+
+# What a host tells may come when the execution has just closed: it changes nothing then.
+_TOLD_LATE = (Wake, ChildBegan, ChildRefused, ChildClosed)
 
 
 def _settle(t: Transition) -> None:
@@ -128,6 +160,8 @@ def _wake(t: Transition, _command: Wake) -> None:
             break
         if not t.state.timers.is_due(key, t.now):
             continue  # an earlier one has stopped it
+        if key == REQUESTS:
+            continue  # whoever has woken us starts what is asked for
         if key == DEADLINE:
             branches.stop_all(t)
             message = "the execution did not end within its timeout"
@@ -149,9 +183,11 @@ def _wake_branch(t: Transition, branch_id: str, item: int) -> None:
     elif plan.step.wait_signal is not None:
         signals.begin_wait(t, branch, plan)
     elif item == MORE_ITEMS:
-        activities.begin_more(t, branch)
+        attempts.begin_more(t, branch)
+    elif branch.visit.attempts[item].child is not None:
+        children.time_out(t, branch, item)
     else:
-        activities.attempt_again(t, branch, item)
+        attempts.attempt_again(t, branch, item)
 
 
 def _cancel(t: Transition, command: Cancel) -> None:
@@ -174,4 +210,7 @@ _DECISIONS: dict[type[Command], _Decision] = {
     Unpause: pausing.unpause,
     Retry: retrying.retry,
     Cancel: _cancel,
+    ChildBegan: children.begun,
+    ChildRefused: children.refused,
+    ChildClosed: children.closed,
 }

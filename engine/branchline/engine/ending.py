@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from branchline.engine import paths
+from branchline.engine import follow_ups, paths
 from branchline.engine.definition import MAIN, Output
 from branchline.engine.events import ExecutionCompleted, ExecutionFailed, Failure
 from branchline.engine.transition import Transition
@@ -10,8 +10,11 @@ from branchline.engine.values import Json, Variables
 
 
 def settle(t: Transition) -> None:
-    """Complete the execution when no branch is live; its outputs must be there."""
-    if t.state.end is not None or t.state.live:
+    """Complete the execution when no branch is live; its outputs must be there.
+
+    Follow-ups come first, so that the execution completes together with their start.
+    """
+    if t.state.end is not None or t.state.live or t.state.requests:
         return
     outputs: Variables = {}
     missing = []
@@ -24,7 +27,10 @@ def settle(t: Transition) -> None:
     if missing:
         message = f"these outputs are missing: {', '.join(missing)}"
         t.emit(ExecutionFailed(error=Failure("output_error", message)))
-    else:
+        return
+    if t.plan.follow_ups and not t.state.follow_ups:
+        follow_ups.ask(t, outputs)
+    if not t.state.requests:
         t.emit(ExecutionCompleted(outputs=outputs))
 
 

@@ -22,6 +22,17 @@ class Failure(msgspec.Struct, frozen=True, omit_defaults=True):
     details: Json = NULL
 
 
+class Progress(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What an activity has said of how it gets on (semantics 7.6)."""
+
+    message: str = ""
+    data: Json = NULL
+    time: int = 0
+    """When, microseconds since the epoch."""
+    item: int | None = None
+    """Of which item, in a step with ``each``."""
+
+
 class Event(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type"):
     """Base of all events."""
 
@@ -34,6 +45,12 @@ class ExecutionStarted(Event, frozen=True, tag="execution_started"):
     inputs: Variables = {}
     state: Variables = {}
     deadline: int | None = None
+    labels: dict[str, str] = {}
+    parent: str = ""
+    """The id of the execution that started it."""
+    child: int = 0
+    """The parent's number for it, when the parent waits for it."""
+    depth: int = 0
 
 
 class ExecutionCompleted(Event, frozen=True, tag="execution_completed"):
@@ -165,6 +182,8 @@ class TaskCompleted(Event, frozen=True, tag="task_completed"):
     result: Json = NULL
     set: Variables = {}
     remove: tuple[str, ...] = ()
+    progress: Progress | None = None
+    """What its activity said last."""
 
 
 class TaskFailed(Event, frozen=True, tag="task_failed"):
@@ -172,6 +191,8 @@ class TaskFailed(Event, frozen=True, tag="task_failed"):
 
     task: int
     error: Failure
+    progress: Progress | None = None
+    """What its activity said last."""
 
 
 class TaskWaiting(Event, frozen=True, tag="task_waiting"):
@@ -183,6 +204,8 @@ class TaskWaiting(Event, frozen=True, tag="task_waiting"):
     until: int
     deliveries: int = 0
     """How often the attempt has been delivered so far."""
+    progress: Progress | None = None
+    """What its activity said last."""
 
 
 class ValueRecorded(Event, frozen=True, tag="value_recorded"):
@@ -197,6 +220,8 @@ class TasksWithdrawn(Event, frozen=True, tag="tasks_withdrawn"):
     """Attempts were called off."""
 
     tasks: tuple[int, ...]
+    progress: dict[str, Progress] = {}
+    """What their activities said last, by branch."""
 
 
 class RetryScheduled(Event, frozen=True, tag="retry_scheduled"):
@@ -286,6 +311,82 @@ class BranchUnpaused(Event, frozen=True, tag="branch_unpaused"):
     branch: str
 
 
+class ChildRequested(Event, frozen=True, tag="child_requested"):
+    """A step, or an item of it, asks for another execution (semantics 11.1)."""
+
+    child: int
+    branch: str
+    workflow: str
+    inputs: Variables = {}
+    item: int | None = None
+    attempt: int = 1
+    version: int = 0
+    """0 for the latest."""
+    wait: bool = True
+    timeout: int | None = None
+    """How long to wait, microseconds."""
+
+
+class ChildStarted(Event, frozen=True, tag="child_started"):
+    """A child exists; its step is done with it unless it waits."""
+
+    child: int
+    execution: str
+    until: int | None = None
+
+
+class ChildCompleted(Event, frozen=True, tag="child_completed"):
+    """A child that was waited for completed."""
+
+    child: int
+    result: Json
+
+
+class ChildFailed(Event, frozen=True, tag="child_failed"):
+    """A child failed, was cancelled, or could not be started."""
+
+    child: int
+    error: Failure
+
+
+class ChildTimedOut(Event, frozen=True, tag="child_timed_out"):
+    """A child took too long; it is cancelled."""
+
+    child: int
+    execution: str
+
+
+class ChildrenStopped(Event, frozen=True, tag="children_stopped"):
+    """Children are no longer waited for; those that exist are cancelled."""
+
+    children: tuple[int, ...]
+    executions: tuple[str, ...] = ()
+
+
+class FollowUpRequested(Event, frozen=True, tag="follow_up_requested"):
+    """The end of the execution asks for another one (semantics 11.5)."""
+
+    child: int
+    workflow: str
+    inputs: Variables = {}
+
+
+class FollowUpStarted(Event, frozen=True, tag="follow_up_started"):
+    """A follow-up exists."""
+
+    child: int
+    execution: str
+
+
+class FollowUpFailed(Event, frozen=True, tag="follow_up_failed"):
+    """A follow-up could not be started; that does not change how the execution ends."""
+
+    workflow: str
+    error: Failure
+    child: int = 0
+    """0 when its condition or its inputs failed."""
+
+
 class JoinReached(Event, frozen=True, tag="join_reached"):
     """A branch waits at its step, a join (semantics 6.1)."""
 
@@ -338,6 +439,15 @@ AnyEvent = (
     | SignalConsumed
     | WaitTimedOut
     | SleepStarted
+    | ChildRequested
+    | ChildStarted
+    | ChildCompleted
+    | ChildFailed
+    | ChildTimedOut
+    | ChildrenStopped
+    | FollowUpRequested
+    | FollowUpStarted
+    | FollowUpFailed
     | PauseRequested
     | BranchPaused
     | BranchUnpaused

@@ -36,13 +36,13 @@ def fail_attempt(t: Transition, branch: Branch, error: Failure, item: int | None
 
 def pause_between_attempts(t: Transition, branch: Branch) -> None:
     """Pause a branch that shall be, once its step has nothing but delays left (10.5)."""
-    if branch.pause is not None and branch.visit.attempts and not branch.has_pending_tasks:
+    if branch.pause is not None and branch.visit.attempts and not branch.is_at_work:
         t.emit(BranchPaused(branch=branch.id, reason=branch.pause))
 
 
 def fail_step(t: Transition, branch: Branch, error: Failure) -> None:
     """Send the branch where a catch says, or fail it (semantics 8.4)."""
-    branches.withdraw_tasks(t, branch)
+    branches.withdraw(t, branch)
     catch = t.plan.step(branch.step).step.catch
     # A loop that caught its own exhaustion would go on.
     handler = None if t.allowance.is_spent else matching.pick_handler(catch, error.type)

@@ -15,6 +15,9 @@ EVALUATION_STEPS = 2_000_000
 CHARACTERS_PER_STEP = 100
 """Text of this length is decoded or merged in the time of one step of evaluation."""
 
+DEEPEST_CHILD = 32
+"""An execution at this depth starts no other (semantics 11.4)."""
+
 MOST_ITEMS = 100_000
 """Items of one ``each`` (semantics 9.1)."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from branchline.engine import branches, signals
+from branchline.engine import attempts, branches, signals
 from branchline.engine.commands import Pause, Unpause
 from branchline.engine.errors import BranchEnded, UnknownBranch
 from branchline.engine.events import (
@@ -20,11 +20,7 @@ from branchline.engine.transition import Transition
 def pause(t: Transition, command: Pause) -> None:
     """Pause a branch, or all that are live: now, or at the next step boundary (10.5)."""
     for branch in _named(t, command.branch):
-        if (
-            branch.status is Status.PAUSED
-            or branch.has_pending_tasks
-            or branch.status is Status.WAITING
-        ):
+        if branch.status is Status.PAUSED or branch.is_at_work or branch.status is Status.WAITING:
             _request(t, branch, command.reason)
         else:
             t.emit(BranchPaused(branch=branch.id, reason=command.reason))
@@ -66,7 +62,8 @@ def _go_on(t: Transition, branch: Branch) -> None:
         t.emit(StepCompleted(branch=branch.id))
     match held.next:
         case Next.STAY:
-            pass
+            if t.plan.step(branch.step).step.child is not None:
+                attempts.go_on(t, branch)
         case Next.EDGES:
             branches.follow_edges(t, branch)
         case Next.ENTER:

@@ -13,7 +13,14 @@ from typing import Any
 
 import msgspec
 
-from branchline.engine.definition import DEFAULT_QUEUE, Edge, Matching, Step, Workflow
+from branchline.engine.definition import (
+    DEFAULT_QUEUE,
+    Edge,
+    FollowUp,
+    Matching,
+    Step,
+    Workflow,
+)
 from branchline.engine.expressions import (
     Allowance,
     Condition,
@@ -49,9 +56,23 @@ class Plan:
         return self._steps[name]
 
     @cached_property
+    def follow_ups(self) -> list[FollowUpPlan]:
+        """The follow-ups (semantics 11.5)."""
+        return [FollowUpPlan(follow_up) for follow_up in self.workflow.follow_ups]
+
+    @cached_property
     def state(self) -> Variables:
         """The first branch's variables (semantics 4.4)."""
         return {name: encode(value) for name, value in self.workflow.state.items()}
+
+
+class FollowUpPlan:
+    """A follow-up with its expressions compiled."""
+
+    def __init__(self, follow_up: FollowUp) -> None:
+        self.workflow = follow_up.workflow
+        self.condition = compile_condition(follow_up.condition) if follow_up.condition else None
+        self.inputs = Parameters(follow_up.inputs)
 
 
 class StepPlan:
@@ -81,6 +102,11 @@ class StepPlan:
         return Parameters(self.step.parameters)
 
     @cached_property
+    def child_inputs(self) -> Parameters:
+        """The inputs of a child."""
+        return Parameters(self.step.child.inputs if self.step.child else {})
+
+    @cached_property
     def topic(self) -> Parameters:
         """The topic of a wait, under the name ``topic``."""
         wait = self.step.wait_signal
@@ -103,14 +129,21 @@ class Parameters:
 
     def render(self, scope: Scope, allowance: Allowance | None = None) -> Json:
         """The object after templates. Raises ``ExpressionError`` (semantics 3.7)."""
-        if self._constant is not None:
-            return self._constant
-        return encode(
-            {
-                name: member if isinstance(member, msgspec.Raw) else member.render(scope, allowance)
-                for name, member in self._members.items()
-            }
-        )
+        return encode(self._render(scope, allowance)) if self._constant is None else self._constant
+
+    def members(self, scope: Scope, allowance: Allowance | None = None) -> Variables:
+        """The same by name. Raises ``ExpressionError``."""
+        rendered = self._render(scope, allowance)
+        return {
+            name: member if isinstance(member, msgspec.Raw) else encode(member)
+            for name, member in rendered.items()
+        }
+
+    def _render(self, scope: Scope, allowance: Allowance | None) -> dict[str, Any]:
+        return {
+            name: member if isinstance(member, msgspec.Raw) else member.render(scope, allowance)
+            for name, member in self._members.items()
+        }
 
 
 class _Reference:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from branchline.engine import activities, branches, signals, steps
+from branchline.engine import attempts, branches, signals, steps
 from branchline.engine.commands import Retry
 from branchline.engine.errors import NotRetryable
 from branchline.engine.events import BranchResumed, ExecutionRetried
@@ -44,4 +44,4 @@ def _resume(t: Transition, branch: Branch) -> None:
     elif branch.status is Status.SUSPENDED:
         signals.deliver_all(t, [branch])
     elif branch.status is Status.RUNNING:
-        activities.go_on(t, branch, t.plan.step(branch.step))
+        attempts.go_on(t, branch)

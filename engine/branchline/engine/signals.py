@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from branchline.engine import activities
+from branchline.engine import activities, attempts
 from branchline.engine.commands import Signal, WaitInTask
 from branchline.engine.events import (
     Failure,
@@ -62,7 +62,7 @@ def begin_wait(t: Transition, branch: Branch, plan: StepPlan) -> None:
 def time_out_in_task(t: Transition, branch: Branch, item: int) -> None:
     """Deliver an attempt again whose wait was in vain: there the wait raises (7.7)."""
     t.emit(WaitTimedOut(branch=branch.id, item=item))
-    activities.attempt_again(t, branch, item)
+    attempts.attempt_again(t, branch, item)
 
 
 def time_out(t: Transition, branch: Branch) -> None:
@@ -124,7 +124,7 @@ def deliver(t: Transition, topic: str) -> None:
     number = stored[0].number
     if branch.wait is None:
         t.emit(SignalConsumed(branch=branch.id, signal=number, item=item))
-        activities.attempt_again(t, branch, item)
+        attempts.attempt_again(t, branch, item)
         return
     t.emit(SignalConsumed(branch=branch.id, signal=number))
     wait = t.plan.step(branch.step).step.wait_signal

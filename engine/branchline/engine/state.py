@@ -60,6 +60,22 @@ class Attempt(msgspec.Struct, omit_defaults=True):
     """The waits of this attempt that ran out."""
     deliveries: int = 0
     """How often it was delivered before its last wait."""
+    child: int | None = None
+    """The child that it asks for or waits for."""
+    execution: str = ""
+    """That child's id, once it exists."""
+    failed: Failure | None = None
+    """The end of a child that nothing has followed from yet, because the branch is paused."""
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is under way in it; it may have a delay to pass."""
+        return self.task is None and self.child is None and self.wait is None
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether it has a task out, or a child that does not exist yet."""
+        return self.task is not None or (self.child is not None and not self.execution)
 
 
 class Memory(msgspec.Struct, omit_defaults=True):
@@ -81,6 +97,8 @@ class Outcome(msgspec.Struct, omit_defaults=True):
 class Visit(msgspec.Struct, omit_defaults=True):
     """One stay of a branch in a step. Without ``each`` there is one item, of index 0."""
 
+    number: int = 0
+    """The number of the event with which it began; 0 between two steps."""
     attempts: dict[int, Attempt] = {}
     """By item, those that have begun and not ended."""
     outcomes: dict[int, Outcome] = {}
@@ -92,7 +110,7 @@ class Visit(msgspec.Struct, omit_defaults=True):
     memories: dict[int, Memory] = {}
     """By item."""
     waiting: int = 0
-    """How many of the attempts wait for a signal."""
+    """How many of the attempts wait, for a signal or a child."""
 
 
 class Held(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -140,9 +158,15 @@ class Branch(msgspec.Struct, omit_defaults=True):
     """The number of the event with which it came to a join."""
 
     @property
-    def has_pending_tasks(self) -> bool:
-        """Whether an attempt of its step is with a worker, or waits for one."""
-        return any(attempt.task is not None for attempt in self.visit.attempts.values())
+    def is_at_work(self) -> bool:
+        """Whether an attempt of its step is under way, and not merely waits."""
+        return any(attempt.is_pending for attempt in self.visit.attempts.values())
+
+    @property
+    def children(self) -> list[str]:
+        """The ids of the executions that it waits for."""
+        attempts = self.visit.attempts.values()
+        return [attempt.execution for attempt in attempts if attempt.execution]
 
     @property
     def waits(self) -> list[SignalWait]:
@@ -156,11 +180,31 @@ class Branch(msgspec.Struct, omit_defaults=True):
         return self.name or self.id
 
 
-class TaskRef(msgspec.Struct, frozen=True):
-    """Whose attempt a pending task is."""
+class AttemptRef(msgspec.Struct, frozen=True):
+    """Whose attempt a pending task or a child is."""
 
     branch: str
     item: int
+
+
+class Request(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An execution that is asked for and does not exist yet."""
+
+    workflow: str
+    inputs: Variables = {}
+    version: int = 0
+    """0 for the latest."""
+    wait: bool = False
+    timeout: int | None = None
+    """How long to wait, microseconds."""
+
+
+class FollowUpResult(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What became of a follow-up (semantics 11.5)."""
+
+    workflow: str
+    execution: str = ""
+    error: Failure | None = None
 
 
 class StoredSignal(msgspec.Struct, frozen=True):
@@ -206,13 +250,26 @@ class Execution(msgspec.Struct, omit_defaults=True):
     next_branch: int = 1
     next_task: int = 1
     next_signal: int = 1
-    tasks: dict[int, TaskRef] = {}
+    next_child: int = 1
+    tasks: dict[int, AttemptRef] = {}
+    children: dict[int, AttemptRef] = {}
+    """The children that steps ask for or wait for, by number."""
+    requests: dict[int, Request] = {}
+    """Those, and follow-ups, that do not exist yet: whoever hosts the execution starts them."""
     signals: dict[str, list[StoredSignal]] = {}
     signal_ids: set[str] = set()
     waiters: dict[str, list[str]] = {}
     """The timer keys of those that wait for a topic, the longest waiting first."""
     joins: dict[str, JoinState] = {}
     timers: Timers = msgspec.field(default_factory=Timers)
+    labels: dict[str, str] = {}
+    parent: str = ""
+    """The id of the execution that started it."""
+    child: int = 0
+    """The parent's number for it, 0 when the parent does not wait for it."""
+    depth: int = 0
+    """How many executions stand above it (semantics 11.4)."""
+    follow_ups: list[FollowUpResult] = []
     deadline_left: int | None = None
     """What is left of the execution's time while all its branches are paused."""
 
@@ -257,3 +314,6 @@ MORE_ITEMS = -1
 
 DEADLINE = timer_key("")
 """The key of the execution's own deadline."""
+
+REQUESTS = timer_key("", 1)
+"""The key of the timer that is due while executions are asked for."""

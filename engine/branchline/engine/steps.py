@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from branchline.engine import activities, branches, joins, signals
+from branchline.engine import attempts, branches, joins, signals
 from branchline.engine.events import BranchPaused, Failure, Next, SleepStarted, StepStarted
 from branchline.engine.expressions import ExpressionError
 from branchline.engine.limits import STEPS_AT_ONCE
@@ -25,8 +25,8 @@ def enter(t: Transition, branch: Branch, name: str) -> None:
 def begin(t: Transition, branch: Branch) -> None:
     """Let a branch begin, or begin again, with the step that it is in."""
     plan = t.plan.step(branch.step)
-    if plan.step.activity:
-        activities.begin(t, branch, plan)
+    if plan.step.activity or plan.step.child is not None:
+        attempts.begin(t, branch, plan)
     elif plan.step.wait_signal is not None:
         signals.begin_wait(t, branch, plan)
     elif plan.step.sleep is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from branchline.engine.events import Event, Failure, TaskScheduled
+from branchline.engine.events import ChildRequested, Event, Failure, TaskScheduled
 from branchline.engine.evolve import evolve
 from branchline.engine.expressions import Allowance, ExpressionError
 from branchline.engine.limits import (
@@ -41,7 +41,7 @@ class Transition:
         """What all evaluations of the transition may take together."""
         self._tasks = 0
         self._parameters = 0
-        """Bytes of the parameters of all scheduled tasks."""
+        """Bytes of the parameters of all scheduled tasks, and of the inputs of children."""
         self._inputs: LazyObject | None = None
 
     def emit(self, event: Event) -> None:
@@ -51,6 +51,9 @@ class Transition:
         if isinstance(event, TaskScheduled):
             self._tasks += 1
             self._parameters += size(event.parameters)
+        elif isinstance(event, ChildRequested):
+            self._tasks += 1
+            self._parameters += sum(map(size, event.inputs.values()))
 
     @property
     def has_enough_tasks(self) -> bool:

@@ -100,7 +100,9 @@ class App:
         dispatcher = Dispatcher(clock, tokens, settings.lease)
         loader = Loader(self._store, catalog, lives)
         self._subscriptions = Subscriptions()
-        self._runtime = Runtime(self._store, loader, lives, dispatcher, clock, settings.max_inbox)
+        self._runtime = Runtime(
+            self._store, loader, catalog, lives, dispatcher, clock, settings.max_inbox
+        )
         self._timers = Timers(self._store, clock, self._wake)
         self._watchdog = Watchdog(
             dispatcher,

@@ -41,11 +41,7 @@ class Catalog:
         self._latest: dict[str, int] = {}
 
     async def register(self, workflow: Workflow) -> Registered:
-        """Store a sound definition as the next version, or find the latest the same (2.7).
-
-        Raises ``ServiceError`` for a definition with parts that do not run.
-        """
-        _refuse_unsupported(workflow)
+        """Store a sound definition as the next version, or find the latest the same (2.7)."""
         content_hash = hashlib.sha256(_sorting_encoder.encode(workflow)).hexdigest()
         definition = _encoder.encode(workflow).decode()
         version, created = await guarded(
@@ -111,18 +107,3 @@ def refuse_problems(problems: list[Problem]) -> None:
 def _violation(problem: Problem) -> Violation:
     field = f"steps[{problem.step}]" if problem.step else "workflow"
     return Violation(field, problem.message, problem.code)
-
-
-def _refuse_unsupported(workflow: Workflow) -> None:
-    """Refuse what is sound but does not run yet, rather than run half of it."""
-    parts = [
-        f'step "{step.name}": {kind}'
-        for step in workflow.steps
-        for kind in step.kinds
-        if kind == "child"
-    ]
-    if workflow.follow_ups:
-        parts.append("follow_ups")
-    if parts:
-        message = f"this server does not run these parts of the definition yet: {', '.join(parts)}"
-        raise ServiceError(Reason.UNSUPPORTED_FEATURE, message)

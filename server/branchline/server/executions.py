@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple, TypeVar
 
 from branchline.engine import AnyCommand
@@ -35,6 +36,9 @@ class StartOrder(NamedTuple):
     execution_id: str
     request_id: str
     inputs: Variables
+    labels: Mapping[str, str] = MappingProxyType({})
+    timeout: int | None = None
+    """How long it may live, in microseconds; None: as its workflow says (semantics 4.12)."""
 
 
 class Executions:
@@ -61,7 +65,14 @@ class Executions:
             if earlier is None:
                 raise _invalid_inputs(error) from error
             return earlier
-        request = Start(plan, inputs, order.execution_id, order.request_id)
+        request = Start(
+            plan,
+            inputs,
+            order.execution_id,
+            order.request_id,
+            labels=dict(order.labels),
+            timeout=order.timeout,
+        )
         self._runtime.submit(request)
         return await request.reply.future
 
@@ -114,6 +125,10 @@ class Executions:
         return await guarded(
             self._store.list_executions(wanted, before_key=before_key, limit=limit)
         )
+
+    async def count(self, wanted: ExecutionFilter) -> dict[int, int]:
+        """How many executions there are of each status; one without any is left out."""
+        return await guarded(self._store.count_executions(wanted))
 
     async def events(
         self, execution_id: str, after: int, limit: int

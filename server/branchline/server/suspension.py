@@ -6,6 +6,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from branchline.engine import Branch, Execution, Plan, Status
+from branchline.engine.state import timer_key
 from branchline.server.dispatch import Dispatcher, TaskKey
 
 
@@ -15,6 +16,7 @@ class Reason(Enum):
     PAUSED = 1
     SLEEPING = 2
     WAITING_SIGNAL = 3
+    WAITING_CHILD = 4
 
 
 _DORMANT = (Status.SUSPENDED, Status.PAUSED)
@@ -29,6 +31,7 @@ class Dormant(NamedTuple):
     topic: str = ""
     wake_time: int | None = None
     pause_reason: str = ""
+    children: tuple[str, ...] = ()
 
 
 class Suspension(NamedTuple):
@@ -40,17 +43,22 @@ class Suspension(NamedTuple):
     branches: list[Dormant]
 
 
+_MOST_CHILDREN = 100
+"""How many children of a branch are told."""
+
+
 def suspension_of(state: Execution) -> Suspension | None:
     """Why an execution is suspended or paused, None when it is neither."""
     if state.status not in _DORMANT:
         return None
-    dormant = [_dormant(branch) for branch in state.live_branches() if branch.status in _DORMANT]
+    live = state.live_branches()
+    dormant = [_dormant(state, branch) for branch in live if branch.status in _DORMANT]
     return Suspension(
         reason=min((item.reason for item in dormant), key=lambda reason: reason.value),
         topics=sorted(
             {
                 wait.topic
-                for branch in state.live_branches()
+                for branch in live
                 if branch.status is Status.SUSPENDED
                 for wait in branch.waits
             }
@@ -62,14 +70,28 @@ def suspension_of(state: Execution) -> Suspension | None:
     )
 
 
-def _dormant(branch: Branch) -> Dormant:
+def _dormant(state: Execution, branch: Branch) -> Dormant:
     if branch.status is Status.PAUSED:
         return Dormant(branch.id, branch.step, Reason.PAUSED, pause_reason=branch.pause or "")
-    waits = branch.waits
+    waits, children = branch.waits, branch.children
+    if children:
+        return _waits_for_children(state, branch, children)
     if waits:
         first = min(waits, key=lambda wait: wait.until)
         return Dormant(branch.id, branch.step, Reason.WAITING_SIGNAL, first.topic, first.until)
     return Dormant(branch.id, branch.step, Reason.SLEEPING, wake_time=branch.sleep_until)
+
+
+def _waits_for_children(state: Execution, branch: Branch, children: list[str]) -> Dormant:
+    keys = (timer_key(branch.id, item) for item in branch.visit.attempts)
+    times = (state.timers.due[key] for key in keys if key in state.timers.due)
+    return Dormant(
+        branch.id,
+        branch.step,
+        Reason.WAITING_CHILD,
+        wake_time=min(times, default=None),
+        children=tuple(children[:_MOST_CHILDREN]),
+    )
 
 
 def waiting_tasks(

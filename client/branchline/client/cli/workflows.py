@@ -15,7 +15,7 @@ from branchline.client.cli.exits import Exit
 from branchline.client.cli.output import as_document, print_json, print_table, print_text
 from branchline.client.cli.texts import local_time
 from branchline.client.cli.values import natural
-from branchline.client.errors import InvalidDefinition, UnsupportedFeature
+from branchline.client.errors import InvalidDefinition
 from branchline.client.types import Problem, RegisteredWorkflow
 
 
@@ -75,7 +75,7 @@ async def _register(arguments: Namespace) -> int:
         for file in arguments.files:
             try:
                 registered.append(await client.register(Path(file)))
-            except (InvalidDefinition, UnsupportedFeature) as error:
+            except InvalidDefinition as error:
                 sys.stderr.write(f"branchline: {file}: {error}\n")
     if arguments.json:
         print_json(registered)

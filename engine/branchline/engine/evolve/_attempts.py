@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from branchline.engine import events as e
 from branchline.engine.evolve._branches import mark_dormant
-from branchline.engine.state import Attempt, Execution, Memory, Outcome, TaskRef, timer_key
+from branchline.engine.state import Attempt, AttemptRef, Execution, Memory, Outcome, timer_key
 
 
 def task_scheduled(state: Execution, event: e.TaskScheduled, _time: int) -> None:
@@ -15,7 +15,7 @@ def task_scheduled(state: Execution, event: e.TaskScheduled, _time: int) -> None
     attempt = visit.attempts.setdefault(item, Attempt())
     attempt.task = event.task
     visit.next_item = max(visit.next_item, item + 1)
-    state.tasks[event.task] = TaskRef(event.branch, item)
+    state.tasks[event.task] = AttemptRef(event.branch, item)
     state.next_task = event.task + 1
     state.timers.stop(timer_key(event.branch, item))
     mark_dormant(state, branch)
@@ -57,5 +57,5 @@ def retry_scheduled(state: Execution, event: e.RetryScheduled, _time: int) -> No
     item = event.item or 0
     attempt = state.branches[event.branch].visit.attempts.setdefault(item, Attempt())
     attempt.number, attempt.policy = event.attempt, event.policy
-    attempt.timed_out, attempt.deliveries = (), 0
+    attempt.timed_out, attempt.deliveries, attempt.failed = (), 0, None
     state.timers.start(timer_key(event.branch, item), event.due)

@@ -28,7 +28,12 @@ def set_status(state: Execution, branch: Branch, status: Status) -> None:
 
 
 def mark_dormant(state: Execution, branch: Branch) -> None:
-    """A branch in an activity is suspended while all that has begun there waits (9.2)."""
+    """A branch is suspended while all attempts that have begun in its step wait (9.2).
+
+    A branch that is paused stays so: it comes to this when it is unpaused.
+    """
+    if branch.status not in (Status.RUNNING, Status.SUSPENDED):
+        return
     visit = branch.visit
     waits = 0 < visit.waiting == len(visit.attempts)
     status = Status.SUSPENDED if waits else Status.RUNNING

@@ -5,13 +5,14 @@ from __future__ import annotations
 from branchline.engine import events as e
 from branchline.engine.definition import MAIN
 from branchline.engine.evolve._branches import add_branch
-from branchline.engine.state import DEADLINE, Branch, Execution, Status
+from branchline.engine.state import DEADLINE, REQUESTS, Branch, Execution, Status
 
 
 def execution_started(state: Execution, event: e.ExecutionStarted, time: int) -> None:
     """Apply ``ExecutionStarted``."""
     state.workflow, state.version = event.workflow, event.version
-    state.inputs, state.start_time = event.inputs, time
+    state.inputs, state.start_time, state.labels = event.inputs, time, event.labels
+    state.parent, state.child, state.depth = event.parent, event.child, event.depth
     add_branch(state, Branch(id=MAIN, name=MAIN, variables=dict(event.state)))
     if event.deadline is not None:
         state.time_limit = event.deadline - time
@@ -38,10 +39,13 @@ def execution_canceled(state: Execution, _event: e.ExecutionCanceled, time: int)
 def execution_retried(state: Execution, event: e.ExecutionRetried, _time: int) -> None:
     """Apply ``ExecutionRetried``."""
     state.end = state.error = state.close_time = None
+    state.follow_ups = []
     if event.deadline is not None:
         state.timers.start(DEADLINE, event.deadline)
 
 
 def _close(state: Execution, status: Status, time: int) -> None:
     state.end, state.close_time = status, time
+    state.requests = {}
     state.timers.stop(DEADLINE)
+    state.timers.stop(REQUESTS)

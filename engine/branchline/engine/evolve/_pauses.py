@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from branchline.engine import events as e
-from branchline.engine.evolve._branches import set_status
+from branchline.engine.evolve._branches import mark_dormant, set_status
 from branchline.engine.evolve._times import freeze, thaw
 from branchline.engine.state import DEADLINE, Execution, Held, Status
 
@@ -31,6 +31,8 @@ def branch_unpaused(state: Execution, event: e.BranchUnpaused, time: int) -> Non
         return
     thaw(state, branch, held.left, time)
     set_status(state, branch, held.status)
+    if branch.wait is None and branch.sleep_until is None:
+        mark_dormant(state, branch)
 
 
 def keep_deadline(state: Execution, time: int) -> None:

@@ -13,6 +13,7 @@ def step_started(state: Execution, event: e.StepStarted, _time: int) -> None:
     """Apply ``StepStarted``."""
     branch = state.branches[event.branch]
     branch.step = event.step
+    branch.visit.number = state.sequence + 1
 
 
 def step_completed(state: Execution, event: e.StepCompleted, _time: int) -> None:

@@ -15,6 +15,9 @@ _ID = re.compile(r"[A-Za-z0-9_.:/@-]{1,200}")
 _object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _document = msgspec.json.Decoder(msgspec.Raw).decode
 
+LONGEST_DURATION = 315_576_000_000
+"""Seconds of the longest span that a Duration may tell, 10,000 years."""
+
 DEEPEST = 300
 """How many levels of lists and objects a document may have at least."""
 
@@ -116,6 +119,17 @@ def span(field: str, duration: Duration, most: float) -> float:
     if seconds < 0:
         raise invalid_field(field, f"must not be negative, not {seconds:g} s")
     return min(seconds, most)
+
+
+def lifetime(field: str, duration: Duration) -> int:
+    """Microseconds, more than 0."""
+    if duration.seconds > LONGEST_DURATION:
+        most = f"at most {LONGEST_DURATION} s are taken"
+        raise invalid_field(field, f"is {duration.seconds} s, but {most}")
+    micros = to_micros(duration)
+    if micros <= 0:
+        raise invalid_field(field, f"must be more than 0, not {micros / 1e6:g} s")
+    return micros
 
 
 def to_micros(duration: Duration) -> int:

@@ -9,7 +9,7 @@ import msgspec
 from google.protobuf.duration_pb2 import Duration
 
 from branchline.engine import definition as d
-from branchline.server.rpc.checks import to_micros
+from branchline.server.rpc.checks import LONGEST_DURATION, to_micros
 from branchline.v1 import workflow_pb2 as pb
 
 T = TypeVar("T")
@@ -27,9 +27,6 @@ _JITTER: Mapping[int, d.Jitter | None] = {
 
 _DEEPEST = 100
 """How many levels of lists and objects a document of a definition may have."""
-
-_LONGEST = 315_576_000_000
-"""Seconds of the longest span that a Duration may tell, 10,000 years."""
 
 _WithDuration = pb.Workflow | pb.Step | pb.Child | pb.RetryPolicy | pb.WaitSignal | pb.Sleep
 
@@ -183,9 +180,11 @@ class DefinitionReader:
         if not message.HasField(field):  # type: ignore[arg-type]  # each of them has the field
             return None
         value: Duration = getattr(message, field)
-        if abs(value.seconds) > _LONGEST:
-            self._report(f"{field} is {value.seconds} s, but at most {_LONGEST} s are taken")
-            return to_micros(Duration(seconds=_LONGEST))
+        if abs(value.seconds) > LONGEST_DURATION:
+            self._report(
+                f"{field} is {value.seconds} s, but at most {LONGEST_DURATION} s are taken"
+            )
+            return to_micros(Duration(seconds=LONGEST_DURATION))
         return to_micros(value)
 
     def _report(self, message: str) -> None:

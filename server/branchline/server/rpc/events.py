@@ -6,11 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 from branchline.engine import events as e
-from branchline.engine.values import NULL, Json, Variables, encode_text
+from branchline.engine.values import NULL, encode_text
 from branchline.server.rpc.checks import duration, timestamp
+from branchline.server.rpc.child_events import CHILD_WRITERS
+from branchline.server.rpc.values import failure_message, json_text, object_text
 from branchline.server.subscriptions import ProgressNote
 from branchline.v1 import event_pb2 as pb
-from branchline.v1 import execution_pb2
 
 
 def event_message(sequence: int, time: int, event: e.Event) -> pb.Event:
@@ -34,24 +35,6 @@ def progress_message(note: ProgressNote) -> pb.Progress:
     )
 
 
-def failure_message(failure: e.Failure) -> execution_pb2.Failure:
-    """An error."""
-    return execution_pb2.Failure(
-        type=failure.type, message=failure.message, details_json=json_text(failure.details)
-    )
-
-
-def json_text(document: Json) -> str:
-    """The text of a document; null is left out."""
-    raw = bytes(document)
-    return "" if raw == b"null" else raw.decode()
-
-
-def object_text(variables: Variables) -> str:
-    """The text of an object; an empty one is left out."""
-    return encode_text(variables) if variables else ""
-
-
 def _started(event: e.ExecutionStarted) -> pb.ExecutionStarted:
     return pb.ExecutionStarted(
         workflow=event.workflow,
@@ -59,6 +42,10 @@ def _started(event: e.ExecutionStarted) -> pb.ExecutionStarted:
         inputs_json=object_text(event.inputs),
         state_json=object_text(event.state),
         deadline=timestamp(event.deadline),
+        labels=event.labels,
+        parent=event.parent,
+        child=event.child,
+        depth=event.depth,
     )
 
 
@@ -238,4 +225,5 @@ _WRITERS: dict[type[e.Event], tuple[str, _Writer]] = {
     e.BranchUnpaused: ("branch_unpaused", lambda event: pb.BranchUnpaused(branch=event.branch)),
     e.JoinReached: ("join_reached", lambda event: pb.JoinReached(branch=event.branch)),
     e.JoinPassed: ("join_passed", _join_passed),
+    **CHILD_WRITERS,
 }

@@ -6,17 +6,20 @@ import msgspec
 
 from branchline.engine import Branch, Status
 from branchline.engine.events import Failure
+from branchline.engine.state import FollowUpResult
 from branchline.engine.values import encode_text
 from branchline.server.dispatch import Dispatcher
 from branchline.server.rpc.checks import timestamp
-from branchline.server.rpc.events import failure_message
+from branchline.server.rpc.values import failure_message
 from branchline.server.runtime import Live
 from branchline.server.statuses import status_of
 from branchline.server.storage import ExecutionRow
 from branchline.server.suspension import Reason, Suspension, suspension_of, waiting_tasks
 from branchline.v1 import execution_pb2 as pb
+from branchline.v1 import execution_service_pb2 as executions_pb
 
 _decode_failure = msgspec.json.Decoder(Failure).decode
+_decode_labels = msgspec.json.Decoder(dict[str, str]).decode
 
 
 def row_message(row: ExecutionRow) -> pb.Execution:
@@ -30,6 +33,8 @@ def row_message(row: ExecutionRow) -> pb.Execution:
         close_time=timestamp(row.close_time),
         outputs_json=row.outputs or "",
         error=failure_message(_decode_failure(row.error)) if row.error else None,
+        labels=_decode_labels(row.labels) if row.labels else None,
+        parent=row.parent or "",
     )
 
 
@@ -54,6 +59,23 @@ def live_message(live: Live, dispatcher: Dispatcher) -> pb.Execution:
         waiting_tasks=[
             pb.WaitingTask(activity=activity, task_queue=queue) for activity, queue in waiting
         ],
+        labels=state.labels,
+        parent=state.parent,
+        depth=state.depth,
+        follow_ups=[_follow_up_message(result) for result in state.follow_ups],
+    )
+
+
+def status_count(status: int, count: int) -> executions_pb.StatusCount:
+    """How many executions have a status."""
+    return executions_pb.StatusCount(status=_status(status_of(status)), count=count)
+
+
+def _follow_up_message(result: FollowUpResult) -> pb.FollowUpResult:
+    return pb.FollowUpResult(
+        workflow=result.workflow,
+        execution_id=result.execution,
+        error=failure_message(result.error) if result.error else None,
     )
 
 
@@ -92,6 +114,7 @@ def _suspension_message(suspension: Suspension | None) -> pb.Suspension | None:
                 topic=item.topic,
                 wake_time=timestamp(item.wake_time),
                 pause_reason=item.pause_reason,
+                children=item.children,
             )
             for item in suspension.branches
         ],

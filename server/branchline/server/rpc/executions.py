@@ -13,10 +13,19 @@ from branchline.server.executions import Executions as ExecutionOperations
 from branchline.server.executions import StartOrder
 from branchline.server.rpc.batches import in_messages
 from branchline.server.rpc.calls import Context, streaming, unary
-from branchline.server.rpc.checks import Limits, new_id, not_negative, required, short, span
+from branchline.server.rpc.checks import (
+    Limits,
+    lifetime,
+    new_id,
+    not_negative,
+    required,
+    short,
+    span,
+)
 from branchline.server.rpc.events import event_message, progress_message
-from branchline.server.rpc.execution_messages import live_message, row_message
+from branchline.server.rpc.execution_messages import live_message, row_message, status_count
 from branchline.server.rpc.filters import filter_of, list_name
+from branchline.server.rpc.labels import checked_labels
 from branchline.server.rpc.pages import page_size, read_number, write_token
 from branchline.server.rpc.status import start_error
 from branchline.server.watching import NumberedEvent
@@ -87,6 +96,16 @@ class Executions(ExecutionServiceServicer):
         return pb.ListExecutionsResponse(
             executions=[row_message(row) for row in rows[:size]],
             next_page_token=write_token(name, str(rows[size - 1].key)) if more else "",
+        )
+
+    @unary
+    async def CountExecutions(
+        self, request: pb.CountExecutionsRequest, context: Context
+    ) -> pb.CountExecutionsResponse:
+        counts = await self._executions.count(filter_of(request.filter))
+        return pb.CountExecutionsResponse(
+            total=sum(counts.values()),
+            by_status=[status_count(*count) for count in sorted(counts.items())],
         )
 
     @unary
@@ -174,6 +193,8 @@ class Executions(ExecutionServiceServicer):
             execution_id=new_id("id", request.id),
             request_id=short("request_id", request.request_id, 200),
             inputs=self._limits.object("inputs_json", request.inputs_json),
+            labels=checked_labels("labels", request.labels),
+            timeout=lifetime("timeout", request.timeout) if request.HasField("timeout") else None,
         )
         started = await self._executions.start(order)
         return pb.StartExecutionResponse(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from branchline.server.errors import invalid_field
+from branchline.server.ids import end_key, first_key
+from branchline.server.rpc.labels import checked_labels
 from branchline.server.statuses import ALL_STATUSES, status_of
 from branchline.server.storage import ExecutionFilter
 from branchline.v1 import execution_service_pb2 as pb
@@ -14,7 +16,7 @@ _END_OF_TIME = 2**62
 
 
 def filter_of(message: pb.ExecutionFilter) -> ExecutionFilter:
-    """The filter of a request. Raises ``ServiceError`` for an unknown status."""
+    """The filter of a request. Raises ``ServiceError`` for an unknown status or a bad label."""
     for status in message.statuses:
         if status not in ALL_STATUSES:
             known = ", ".join(f"{number} ({status_of(number)})" for number in ALL_STATUSES)
@@ -27,6 +29,10 @@ def filter_of(message: pb.ExecutionFilter) -> ExecutionFilter:
         # The store takes the first microsecond that counts; "after" excludes its own.
         started_after=None if after is None else after + 1,
         started_before=before,
+        first_key=None if after is None else first_key(after + 1),
+        end_key=None if before is None else end_key(before),
+        parent=message.parent or None,
+        labels=checked_labels("filter.labels", message.labels),
     )
 
 

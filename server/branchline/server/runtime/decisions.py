@@ -10,7 +10,9 @@ from branchline.engine import (
     AnyCommand,
     BranchEnded,
     ExecutionClosed,
+    Link,
     NotRetryable,
+    Plan,
     Refused,
     Retry,
     Signal,
@@ -21,10 +23,12 @@ from branchline.engine import (
     start,
 )
 from branchline.engine import Wake as WakeCommand
+from branchline.engine.values import Variables
 from branchline.server.dispatch import Dispatcher, PendingTask
 from branchline.server.errors import Reason, ServiceError, execution_not_found
-from branchline.server.ids import KeyMaker, execution_id
-from branchline.server.runtime.live import Live, LiveExecutions
+from branchline.server.ids import KeyMaker
+from branchline.server.ids import execution_id as make_execution_id
+from branchline.server.runtime.live import Change, Live, LiveExecutions
 from branchline.server.runtime.loading import Loaded
 from branchline.server.runtime.requests import (
     AnyRequest,
@@ -66,6 +70,7 @@ class Decisions:
 
     def take(self, turn: Turn, request: AnyRequest, loaded: Loaded) -> None:
         """Decide on a request."""
+        turn.origin = request
         match request:
             case ReportOutcome():
                 self._report(turn, request)
@@ -84,7 +89,8 @@ class Decisions:
             case Delete():
                 self._delete(turn, request, loaded)
 
-    def _decide(self, turn: Turn, live: Live, command: AnyCommand) -> None:
+    def decide(self, turn: Turn, live: Live, command: AnyCommand) -> None:
+        """Have the engine decide. Raises ``Refused``."""
         try:
             events = decide(live.plan, live.state, command, turn.now, self._chance())
         except Refused:
@@ -101,19 +107,43 @@ class Decisions:
         if existing is not None:
             turn.answer(partial(self._answer_repeated, request, existing), request.reply.fail)
             return
+        change = self.begin(
+            turn,
+            request.plan,
+            request.inputs,
+            execution_id=request.execution_id,
+            timeout=request.timeout,
+            labels=request.labels,
+        )
+        state = change.live.state
+        turn.started[state.id] = change
+        if request.request_id:
+            change.request_id = request.request_id
+            turn.requests[state.workflow, request.request_id] = change
+        started = Started(state.id, state.version, created=True)
+        turn.answer(partial(request.reply.succeed, started), request.reply.fail)
+
+    def begin(
+        self,
+        turn: Turn,
+        plan: Plan,
+        inputs: Variables,
+        *,
+        execution_id: str = "",
+        timeout: int | None = None,
+        labels: dict[str, str] | None = None,
+        link: Link | None = None,
+    ) -> Change:
+        """Start an execution, for a caller or, with a link, for another execution."""
         key = self._keys.make(turn.now)
-        new_id = request.execution_id or execution_id(key)
-        state, events = start(request.plan, new_id, request.inputs, turn.now)
-        live = Live(key, request.plan, state)
+        new_id = execution_id or make_execution_id(key)
+        state, events = start(plan, new_id, inputs, turn.now, timeout, labels=labels, link=link)
+        live = Live(key, plan, state)
         change = turn.change(live)
-        change.started, change.request_id = True, request.request_id
+        change.started = True
         turn.record(live, events)
         self._lives.add(live)
-        turn.started[new_id] = change
-        if request.request_id:
-            turn.requests[state.workflow, request.request_id] = change
-        started = Started(new_id, state.version, created=True)
-        turn.answer(partial(request.reply.succeed, started), request.reply.fail)
+        return change
 
     def _existing(self, turn: Turn, request: Start, loaded: Loaded) -> tuple[str, int, bool] | None:
         """The execution in the way of a start: its id, version, and if the start is its own."""
@@ -161,9 +191,9 @@ class Decisions:
         if wanted in turn.deleted or (live is None and row is None):
             raise execution_not_found(wanted)
         if live is not None:
-            self._decide(turn, live, command)
+            self.decide(turn, live, command)
         elif closed is not None and isinstance(command, Retry):
-            self._decide(turn, closed, command)
+            self.decide(turn, closed, command)
             self._lives.add(closed)
         elif closed is None or not _is_known_signal(closed, command):
             refuse_closed(status_of(row.status if row else 0), command)
@@ -178,7 +208,9 @@ class Decisions:
     def _wake(self, turn: Turn, request: Wake) -> None:
         live = self._lives.by_id(request.execution_id)
         if live is not None:
-            self._decide(turn, live, WakeCommand())
+            self.decide(turn, live, WakeCommand())
+            if live.state.requests:
+                turn.ask(live)
             turn.on_lost.append(lambda _: request.lost())
 
     def _report(self, turn: Turn, request: ReportOutcome) -> None:
@@ -202,7 +234,7 @@ class Decisions:
         try:
             if task is None or live is None:
                 raise TaskGone
-            self._decide(turn, live, request.command)
+            self.decide(turn, live, request.command)
         except Refused:
             message = "the task's lease has ended; the value is not recorded"
             error = ServiceError(Reason.LEASE_LOST, message)
@@ -216,7 +248,7 @@ class Decisions:
         try:
             if live is None:
                 raise TaskGone
-            self._decide(turn, live, command)
+            self.decide(turn, live, command)
         except Refused as error:
             turn.on_stored.append(lambda: self._dispatcher.remove(task.key))
             message = "the execution does not want the task's outcome any more"
@@ -229,7 +261,7 @@ class Decisions:
         try:
             if live is None:
                 raise TaskGone
-            self._decide(turn, live, request.command)
+            self.decide(turn, live, request.command)
         except Refused:
             turn.on_stored.append(lambda: self._dispatcher.remove(request.task.key))
             return

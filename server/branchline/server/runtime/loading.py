@@ -14,6 +14,7 @@ from branchline.server.runtime.requests import (
     Command,
     Delete,
     FailLeasedTask,
+    Order,
     ReportOutcome,
     ReportRecord,
     Start,
@@ -44,7 +45,7 @@ class Loader:
         self._catalog = catalog
         self._lives = lives
 
-    async def load(self, requests: Sequence[AnyRequest]) -> Loaded:
+    async def load(self, requests: Sequence[AnyRequest | Order]) -> Loaded:
         """Bring what the requests are about into memory, as far as it exists."""
         loaded = Loaded()
         await self._find_starts(requests, loaded)
@@ -67,7 +68,7 @@ class Loader:
                 loaded.closed[live.state.id] = live
         return loaded
 
-    async def _find_starts(self, requests: Iterable[AnyRequest], loaded: Loaded) -> None:
+    async def _find_starts(self, requests: Iterable[AnyRequest | Order], loaded: Loaded) -> None:
         starts = [request for request in requests if isinstance(request, Start)]
         ids = [start.execution_id for start in starts if start.execution_id]
         asked = [(s.plan.workflow.name, s.request_id) for s in starts if s.request_id]
@@ -78,7 +79,7 @@ class Loader:
             for row in await self._store.executions_by_request(asked):
                 loaded.requests[row.workflow, row.request_id or ""] = row
 
-    async def _find(self, requests: Iterable[AnyRequest]) -> list[ExecutionRow]:
+    async def _find(self, requests: Iterable[AnyRequest | Order]) -> list[ExecutionRow]:
         ids, keys = set(), set()
         for request in requests:
             if isinstance(request, ReportOutcome | ReportRecord | FailLeasedTask):
@@ -115,7 +116,7 @@ class Loader:
         return lives
 
 
-def _needs_closed(request: AnyRequest) -> TypeGuard[View[Any] | Command]:
+def _needs_closed(request: AnyRequest | Order) -> TypeGuard[View[Any] | Command]:
     """Whether a request needs an execution's state even when it has closed."""
     return isinstance(request, View) or (
         isinstance(request, Command)

@@ -46,15 +46,25 @@ class Started(NamedTuple):
 class Start:
     """Start an execution. ``inputs`` are checked and complete."""
 
-    __slots__ = ("execution_id", "inputs", "plan", "reply", "request_id")
+    __slots__ = ("execution_id", "inputs", "labels", "plan", "reply", "request_id", "timeout")
 
     def __init__(
-        self, plan: Plan, inputs: Variables, execution_id: str = "", request_id: str = ""
+        self,
+        plan: Plan,
+        inputs: Variables,
+        execution_id: str = "",
+        request_id: str = "",
+        *,
+        labels: dict[str, str] | None = None,
+        timeout: int | None = None,
     ) -> None:
         self.plan = plan
         self.inputs = inputs
         self.execution_id = execution_id
         self.request_id = request_id
+        self.labels = labels
+        self.timeout = timeout
+        """Microseconds, None for the workflow's own."""
         self.reply: Reply[Started] = Reply()
 
 
@@ -140,6 +150,18 @@ class Wake:
         self.execution_id = execution_id
         self.lost = lost
         """Called when it could not be done, to ask again later."""
+
+
+class Order:
+    """What the end or the wish of one execution asks of another, within the same turn."""
+
+    __slots__ = ("command", "execution_id", "origin")
+
+    def __init__(self, execution_id: str, command: AnyCommand, origin: AnyRequest) -> None:
+        self.execution_id = execution_id
+        self.command = command
+        self.origin = origin
+        """The request of the turn from which it follows."""
 
 
 AnyRequest = (

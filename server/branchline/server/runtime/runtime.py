@@ -14,6 +14,7 @@ from typing import Any
 
 import structlog
 
+from branchline.server.catalog import Catalog
 from branchline.server.clock import Clock
 from branchline.server.dispatch import Dispatcher, TaskKey, TaskToken
 from branchline.server.errors import (
@@ -26,6 +27,7 @@ from branchline.server.errors import (
 )
 from branchline.server.ids import KeyMaker
 from branchline.server.runtime.decisions import Decisions
+from branchline.server.runtime.following import Following
 from branchline.server.runtime.live import Change, LiveExecutions
 from branchline.server.runtime.loading import Loaded, Loader
 from branchline.server.runtime.requests import (
@@ -62,6 +64,7 @@ class Runtime:
         self,
         store: Store,
         loader: Loader,
+        catalog: Catalog,
         lives: LiveExecutions,
         dispatcher: Dispatcher,
         clock: Clock,
@@ -74,6 +77,7 @@ class Runtime:
         self._clock = clock
         self._max_inbox = max_inbox
         self._decisions = Decisions(lives, dispatcher, KeyMaker(), random.random)
+        self._following = Following(self._decisions, loader, lives, catalog)
         self._urgent: deque[AnyRequest] = deque()
         """Outcomes, time and reads: they are let in first and never refused for load."""
         self._inbox: deque[AnyRequest] = deque()
@@ -162,7 +166,7 @@ class Runtime:
                     await self._take([request])
         else:
             turn = Turn(self._clock.now())
-            if self._decide(turn, requests, loaded):
+            if self._decide(turn, requests, loaded) and await self._follow(turn):
                 await self._commit(turn)
 
     def _drain(self) -> list[AnyRequest]:
@@ -188,6 +192,26 @@ class Runtime:
                 self._urgent.extendleft(reversed(ordered[place + 1 :]))
                 return False
         return True
+
+    async def _follow(self, turn: Turn) -> bool:
+        """Decide what follows for other executions; whether the turn can be stored."""
+        if not turn.orders and not turn.asking:
+            return True
+        try:
+            await self._following.follow(turn)
+        except StoreError as error:
+            self._forget(turn, store_unavailable(error))
+        except ServiceError as error:
+            self._forget(turn, error)
+        except Exception as error:
+            # A fault of ours, or a history that cannot be read: as in ``_decide``.
+            log.exception("deciding what follows failed", request=type(turn.origin).__name__)
+            self._forget(turn, store_unavailable(error))
+            if turn.origin is not None:
+                self._give_up(turn.origin)
+        else:
+            return True
+        return False
 
     async def _commit(self, turn: Turn) -> None:
         try:

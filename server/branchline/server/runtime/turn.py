@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
-from branchline.engine import Status
+from branchline.engine import AnyCommand, Cancel, ChildClosed, Execution, Status
 from branchline.engine import events as e
 from branchline.engine.values import Variables, encode_text
 from branchline.server.dispatch import (
@@ -23,6 +23,7 @@ from branchline.server.dispatch import (
 from branchline.server.errors import ServiceError
 from branchline.server.histories import history_rows, snapshot_row
 from branchline.server.runtime.live import Change, Live
+from branchline.server.runtime.requests import AnyRequest, Order
 from branchline.server.statuses import status_number
 from branchline.server.storage import (
     Batch,
@@ -57,6 +58,12 @@ class Turn:
         self.released: list[PendingTask] = []
         """Tasks that their workers have given back."""
         self.assignments: list[Assignment] = []
+        self.origin: AnyRequest | None = None
+        """The request that is being decided."""
+        self.orders: list[Order] = []
+        """What the decisions ask of other executions, still to be decided."""
+        self.asking: dict[int, tuple[Live, AnyRequest]] = {}
+        """Executions that ask for others, by key, and the requests from which that follows."""
         self.on_stored: list[Callable[[], None]] = []
         self.on_lost: list[Callable[[ServiceError], None]] = []
 
@@ -87,7 +94,35 @@ class Turn:
                 case e.ValueRecorded():
                     self._remember(live, event.task)
                 case _:
-                    pass
+                    self._relate(live, event)
+        if live.state.child and live.state.end is not None:
+            self._order(live.state.parent, _closing(live.state))
+
+    def _relate(self, live: Live, event: e.Event) -> None:
+        """Take what an event asks of other executions."""
+        match event:
+            case e.ChildRequested() | e.FollowUpRequested():
+                self.ask(live)
+            case e.ChildrenStopped():
+                self._cancel(live, event.executions)
+            case e.ChildTimedOut():
+                self._cancel(live, (event.execution,))
+            case _:
+                pass
+
+    def ask(self, live: Live) -> None:
+        """Start what an execution asks for before the turn is stored, as far as there is room."""
+        if self.origin is not None:
+            self.asking[live.key] = live, self.origin
+
+    def _cancel(self, live: Live, executions: tuple[str, ...]) -> None:
+        reason = f"{live.state.id}, which has started it, no longer waits for it"
+        for execution_id in executions:
+            self._order(execution_id, Cancel(reason=reason))
+
+    def _order(self, execution_id: str, command: AnyCommand) -> None:
+        if self.origin is not None:
+            self.orders.append(Order(execution_id, command, self.origin))
 
     def mark_timed_out(self, key: TaskKey) -> None:
         """A task that this turn ends ran out of time: its worker is told so."""
@@ -141,6 +176,17 @@ class Turn:
         }
 
 
+def _closing(state: Execution) -> ChildClosed:
+    """What the parent of an execution is told when it has closed (semantics 11.1)."""
+    return ChildClosed(
+        child=state.child,
+        status=state.status,
+        outputs=state.outputs,
+        error=state.error,
+        duration=(state.close_time or 0) - state.start_time,
+    )
+
+
 def _store_change(batch: Batch, change: Change, now: int) -> None:
     live = change.live
     state = live.state
@@ -183,6 +229,8 @@ def execution_row(live: Live, wake_at: int | None, request_id: str = "") -> Exec
         state.close_time,
         wake_at,
         request_id or None,
+        state.parent or None,
+        encode_text(state.labels) if state.labels else None,
         *_ending(live),
     )
 

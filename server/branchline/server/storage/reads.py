@@ -9,7 +9,6 @@ from typing import Any, Final, TypeVar
 
 from sqlalchemy import (
     BigInteger,
-    ColumnElement,
     Connection,
     Select,
     and_,
@@ -19,13 +18,11 @@ from sqlalchemy import (
     or_,
     select,
     tuple_,
-    union_all,
     values,
 )
 
 from branchline.server.storage.rows import (
     Due,
-    ExecutionFilter,
     ExecutionRow,
     HistoryRow,
     SnapshotRow,
@@ -51,7 +48,8 @@ _BY_REQUEST: Final = select(*executions.c).where(
 )
 
 
-def _chunks(wanted: Sequence[T]) -> Iterator[Sequence[T]]:
+def chunks(wanted: Sequence[T]) -> Iterator[Sequence[T]]:
+    """What is wanted, in parts that one statement can take."""
     for start in range(0, len(wanted), _CHUNK):
         yield wanted[start : start + _CHUNK]
 
@@ -61,7 +59,7 @@ def _executions(
 ) -> list[ExecutionRow]:
     return [
         ExecutionRow._make(row)
-        for chunk in _chunks(wanted)
+        for chunk in chunks(wanted)
         for row in connection.execute(query, {"wanted": chunk, **values})
     ]
 
@@ -87,53 +85,6 @@ def executions_by_request(
             connection, _BY_REQUEST, [request for _, request in pairs], workflow=workflow
         )
     ]
-
-
-def list_executions(
-    connection: Connection, wanted: ExecutionFilter, before_key: int | None, limit: int
-) -> list[ExecutionRow]:
-    """The newest executions that pass a filter, newest first."""
-    conditions = _conditions(wanted)
-    if before_key is not None:
-        conditions.append(executions.c.key < before_key)
-    newest = executions.c.key.desc()
-    # A list of statuses in one condition would have to be sorted; one after the other they are
-    # read in the index's order, and no further than the page.
-    pages = [
-        select(*executions.c)
-        .where(executions.c.status == status, *conditions)
-        .order_by(newest)
-        .limit(limit)
-        .subquery()
-        .select()
-        for status in dict.fromkeys(wanted.statuses)
-    ]
-    if not pages:
-        return []
-    together = union_all(*pages)
-    query = together.order_by(together.selected_columns.key.desc()).limit(limit)
-    return [ExecutionRow._make(row) for row in connection.execute(query)]
-
-
-def count_executions(connection: Connection, wanted: ExecutionFilter) -> dict[int, int]:
-    """How many executions pass a filter, by status."""
-    query = (
-        select(executions.c.status, func.count().label("number"))
-        .where(executions.c.status.in_(wanted.statuses), *_conditions(wanted))
-        .group_by(executions.c.status)
-    )
-    return {row.status: row.number for row in connection.execute(query)}
-
-
-def _conditions(wanted: ExecutionFilter) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = []
-    if wanted.workflow is not None:
-        conditions.append(executions.c.workflow == wanted.workflow)
-    if wanted.started_after is not None:
-        conditions.append(executions.c.start_time >= wanted.started_after)
-    if wanted.started_before is not None:
-        conditions.append(executions.c.start_time < wanted.started_before)
-    return conditions
 
 
 def due(connection: Connection, until: int, after: tuple[int, int] | None, limit: int) -> list[Due]:
@@ -204,7 +155,7 @@ def histories(
     """The rows of many histories, each after the event that ``after`` names, else all."""
     found: dict[int, list[HistoryRow]] = {key: [] for key in keys}
     whole = [key for key in found if not after.get(key)]
-    for chunk in _chunks(whole):
+    for chunk in chunks(whole):
         for row in connection.execute(_HISTORIES, {"wanted": chunk}):
             found[row.execution_key].append(HistoryRow._make(row))
     for key in found.keys() - set(whole):
@@ -221,7 +172,7 @@ def snapshots_of(connection: Connection, keys: Sequence[int]) -> dict[int, Snaps
     """The snapshots of executions that have one, by key."""
     return {
         row.execution_key: SnapshotRow._make(row)
-        for chunk in _chunks(keys)
+        for chunk in chunks(keys)
         for row in connection.execute(_SNAPSHOTS, {"wanted": chunk})
     }
 
@@ -266,7 +217,7 @@ def ready_keys(
 
 def ready_tasks(connection: Connection, keys: Sequence[tuple[int, int]]) -> list[TaskRow]:
     """Those of these tasks that nobody has, ordered by execution and task."""
-    return [row for chunk in _chunks(sorted(keys)) for row in _ready_tasks(connection, chunk)]
+    return [row for chunk in chunks(sorted(keys)) for row in _ready_tasks(connection, chunk)]
 
 
 def _ready_tasks(connection: Connection, keys: Sequence[tuple[int, int]]) -> list[TaskRow]:

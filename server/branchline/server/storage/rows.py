@@ -1,13 +1,13 @@
 """The rows that go in and come out: plain tuples with names.
 
 Times are integer microseconds since the epoch, spans of time integer microseconds. JSON is text,
-never looked into. Statuses are small integers whose meaning only the caller knows.
+never looked into but for labels. Statuses are small integers whose meaning only the caller knows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 
@@ -37,6 +37,10 @@ class ExecutionRow(NamedTuple):
     """The earliest time at which something is due."""
     request_id: str | None = None
     """The request that started it, unique in its workflow."""
+    parent: str | None = None
+    """The id of the execution that started it."""
+    labels: str | None = None
+    """A JSON object of strings; None without any."""
     error: str | None = None
     outputs: str | None = None
 
@@ -50,6 +54,60 @@ class ExecutionChange(NamedTuple):
     wake_at: int | None = None
     error: str | None = None
     outputs: str | None = None
+
+
+class ExecutionIdentity(NamedTuple):
+    """What never changes of an execution, as far as filters ask for it."""
+
+    key: int
+    id: str
+    workflow: str
+    version: int
+    start_time: int
+    parent: str | None
+    labels: str | None
+    """A JSON object of strings; None without any."""
+
+
+class ExecutionStatus(NamedTuple):
+    """How an execution stands, or stood."""
+
+    execution: ExecutionIdentity
+    status: int
+
+
+class StatusChange(NamedTuple):
+    """An execution has a status from now on."""
+
+    key: int
+    status: int
+
+
+class StatusEntry(NamedTuple):
+    """The changes of status that were stored together."""
+
+    position: int
+    time: int
+    changes: list[ExecutionStatus]
+    """In the order in which they happened."""
+
+
+class StatusStretch(NamedTuple):
+    """Some of the stored changes, in order."""
+
+    first: int
+    """The lowest position that one can go on from: earlier changes are removed."""
+    head: int
+    """The last position."""
+    entries: list[StatusEntry]
+
+
+class StatusPage(NamedTuple):
+    """How some executions stand."""
+
+    head: int
+    """The position of the last change that the statuses contain."""
+    statuses: list[ExecutionStatus]
 
 
 class HistoryRow(NamedTuple):
@@ -141,6 +199,18 @@ class ExecutionFilter:
     """At or after this time."""
     started_before: int | None = None
     """Before this time."""
+    first_key: int | None = None
+    """No key below. Name it with ``started_after``: keys are in an index's order, times are not."""
+    end_key: int | None = None
+    """No key from here on. Name it with ``started_before``."""
+    parent: str | None = None
+    """Started by the execution with this id."""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """With all of these labels."""
+
+    def until(self, end_key: int) -> ExecutionFilter:
+        """The same with another ``end_key``."""
+        return replace(self, end_key=end_key)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -152,6 +222,7 @@ class Batch:
     """
 
     started: list[ExecutionRow] = field(default_factory=list)
+    """Their labels are stored with them, to be found by."""
     changed: list[ExecutionChange] = field(default_factory=list)
     history: list[HistoryRow] = field(default_factory=list)
     snapshots: list[SnapshotRow] = field(default_factory=list)
@@ -160,7 +231,11 @@ class Batch:
     tasks_changed: list[TaskPayload] = field(default_factory=list)
     tasks_removed: list[TaskKey] = field(default_factory=list)
     deleted: list[int] = field(default_factory=list)
-    """Keys of executions; their histories, snapshots and tasks go with them."""
+    """Keys of executions; their labels, histories, snapshots and tasks go with them."""
+    status_changes: list[StatusChange] = field(default_factory=list)
+    """In the order in which they happened."""
+    time: int = 0
+    """When ``status_changes`` happened."""
 
     def __bool__(self) -> bool:
         return bool(
@@ -173,4 +248,5 @@ class Batch:
             or self.tasks_changed
             or self.tasks_removed
             or self.deleted
+            or self.status_changes
         )

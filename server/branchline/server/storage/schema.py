@@ -63,6 +63,8 @@ executions: Final = Table(
     Column("close_time", BigInteger),
     Column("wake_at", BigInteger),
     Column("request_id", Text),
+    Column("parent", Text),
+    Column("labels", Text),
     Column("error", Text),
     Column("outputs", Text),
     PrimaryKeyConstraint("key"),
@@ -87,6 +89,33 @@ Index(
 # store a key that is named here a second time.
 Index("ix_executions_status", executions.c.status)
 Index("ix_executions_workflow_status", executions.c.workflow, executions.c.status)
+
+Index(
+    "ix_executions_parent",
+    executions.c.parent,
+    sqlite_where=executions.c.parent.is_not(None),
+    postgresql_where=executions.c.parent.is_not(None),
+)
+
+labels: Final = Table(
+    "labels",
+    metadata,
+    Column("name", Text, nullable=False),
+    Column("value", Text, nullable=False),
+    Column("execution_key", BigInteger, nullable=False),
+    PrimaryKeyConstraint("name", "value", "execution_key"),
+    sqlite_with_rowid=False,
+)
+
+# What watchers of many executions go on from: a row for each commit that has changed statuses.
+status_changes: Final = Table(
+    "status_changes",
+    metadata,
+    Column("position", _KEY, nullable=False, autoincrement=False),
+    Column("time", BigInteger, nullable=False),
+    Column("changes", Text, nullable=False),
+    PrimaryKeyConstraint("position"),
+)
 
 history: Final = Table(
     "history",

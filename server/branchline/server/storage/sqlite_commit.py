@@ -9,6 +9,7 @@ step per row a busy server is several times slower to store a batch of 100 rows.
 from __future__ import annotations
 
 import contextlib
+import json
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
@@ -18,12 +19,15 @@ from sqlalchemy import (
     CTE,
     Column,
     Dialect,
+    Select,
     Table,
     UpdateBase,
     bindparam,
     column,
     delete,
+    func,
     insert,
+    literal_column,
     select,
     tuple_,
     update,
@@ -33,7 +37,15 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 
 from branchline.server.storage.rows import Batch
-from branchline.server.storage.schema import executions, history, snapshots, tasks
+from branchline.server.storage.schema import (
+    executions,
+    history,
+    labels,
+    snapshots,
+    status_changes,
+    tasks,
+)
+from branchline.server.storage.status_changes import BEFORE_THE_FIRST, encode_changes
 
 Row = tuple[Any, ...]
 Columns = Sequence[Column[Any]]
@@ -46,8 +58,10 @@ def commit(connection: sqlite3.Connection, batch: Batch) -> None:
         connection.rollback()
     connection.execute("BEGIN IMMEDIATE")
     try:
-        for statement, rows in _parts(batch):
+        for statement, rows in _parts(connection, batch):
             statement.run(connection, rows)
+        if batch.status_changes:
+            _append_status_changes(connection, batch)
         connection.execute("COMMIT")
     except BaseException:
         # After some errors SQLite has rolled back by itself.
@@ -66,7 +80,10 @@ class _Statement:
     MOST_ROWS: Final = 128
 
     def __init__(
-        self, build: Callable[[Table, Columns, int], UpdateBase], table: Table, *names: str
+        self,
+        build: Callable[[Table, Columns, int], UpdateBase | Select[Any]],
+        table: Table,
+        *names: str,
     ) -> None:
         self._build = build
         self._table = table
@@ -75,11 +92,20 @@ class _Statement:
 
     def run(self, connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
         """Run it for all rows."""
+        for sql, parameters in self._steps(rows):
+            connection.execute(sql, parameters)
+
+    def read(self, connection: sqlite3.Connection, rows: Sequence[Row]) -> list[Row]:
+        """What it finds for all rows."""
+        steps = self._steps(rows)
+        return [found for sql, parameters in steps for found in connection.execute(sql, parameters)]
+
+    def _steps(self, rows: Sequence[Row]) -> Iterator[tuple[str, list[Any]]]:
         done = 0
         while left := len(rows) - done:
             count = min(self.MOST_ROWS, 1 << (left.bit_length() - 1))
             sql = self._sql.get(count) or self._compile(count)
-            connection.execute(sql, list(chain.from_iterable(rows[done : done + count])))
+            yield sql, list(chain.from_iterable(rows[done : done + count]))
             done += count
 
     def _compile(self, count: int) -> str:
@@ -88,7 +114,7 @@ class _Statement:
         return sql
 
 
-def _compiled(statement: UpdateBase, columns: Columns, count: int) -> str:
+def _compiled(statement: UpdateBase | Select[Any], columns: Columns, count: int) -> str:
     compiled = statement.compile(dialect=_DIALECT)
     expected = [_name(column, row) for row in range(count) for column in columns]
     if compiled.positiontup != expected:
@@ -133,7 +159,15 @@ def _delete(table: Table, columns: Columns, count: int) -> UpdateBase:
     return delete(table).where(tuple_(*columns).in_(select(*rows.c)))
 
 
+def _labels(table: Table, columns: Columns, count: int) -> Select[Any]:
+    rows = _rows(columns, count)
+    wanted = select(rows.c.key)
+    query = select(table.c.key, table.c.labels)
+    return query.where(table.c.key.in_(wanted), table.c.labels.is_not(None))
+
+
 _START: Final = _Statement(_insert, executions)
+_LABEL: Final = _Statement(_insert, labels)
 _CHANGE: Final = _Statement(
     _update, executions, "key", "status", "close_time", "wake_at", "error", "outputs"
 )
@@ -145,15 +179,31 @@ _LEASE_TASK: Final = _Statement(
 )
 _CHANGE_TASK: Final = _Statement(_update, tasks, "execution_key", "task", "payload")
 _REMOVE_TASK: Final = _Statement(_delete, tasks, "execution_key", "task")
+# There is one writer: positions become visible in the order in which they are given.
+_NEXT_POSITION: Final = select(
+    func.coalesce(func.max(status_changes.c.position), literal_column(str(BEFORE_THE_FIRST)))
+    + literal_column("1")
+).scalar_subquery()
+_CHANGE_STATUSES: Final = str(
+    insert(status_changes)
+    .values(position=_NEXT_POSITION, time=bindparam("at"), changes=bindparam("text"))
+    .inline()
+    .compile(dialect=_DIALECT)
+)
+_LABELS: Final = _Statement(_labels, executions, "key")
+_REMOVE_LABEL: Final = _Statement(_delete, labels)
 _DELETE: Final = (
     _Statement(_delete, executions, "key"),
     *(_Statement(_delete, table, "execution_key") for table in (history, snapshots, tasks)),
 )
 
 
-def _parts(batch: Batch) -> Iterator[tuple[_Statement, Sequence[Row]]]:
+def _parts(
+    connection: sqlite3.Connection, batch: Batch
+) -> Iterator[tuple[_Statement, Sequence[Row]]]:
     """The statements that a batch needs, and their rows, whose fields are in columns' order."""
     yield _START, batch.started
+    yield _LABEL, _label_rows((row.key, row.labels) for row in batch.started if row.labels)
     yield _CHANGE, _last((change.key, change) for change in batch.changed)
     yield _APPEND, batch.history
     yield _SNAPSHOT, batch.snapshots
@@ -161,8 +211,22 @@ def _parts(batch: Batch) -> Iterator[tuple[_Statement, Sequence[Row]]]:
     yield _LEASE_TASK, _last(((lease.key, lease.task), lease) for lease in batch.tasks_leased)
     yield _CHANGE_TASK, _last(((row.key, row.task), row) for row in batch.tasks_changed)
     yield _REMOVE_TASK, batch.tasks_removed
+    deleted = [(key,) for key in batch.deleted]
+    # Their index begins with the name: only the execution tells which labels are its own.
+    yield _REMOVE_LABEL, _label_rows(_LABELS.read(connection, deleted))
     for statement in _DELETE:
-        yield statement, [(key,) for key in batch.deleted]
+        yield statement, deleted
+
+
+def _label_rows(labelled: Iterable[Row]) -> list[Row]:
+    """The rows of labels of executions, given by key and labels."""
+    return [
+        (name, value, key) for key, text in labelled for name, value in json.loads(text).items()
+    ]
+
+
+def _append_status_changes(connection: sqlite3.Connection, batch: Batch) -> None:
+    connection.execute(_CHANGE_STATUSES, (batch.time, encode_changes(batch.status_changes)))
 
 
 def _last(rows: Iterable[tuple[object, Row]]) -> Sequence[Row]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
-from branchline.server.storage import reads, workflows
+from branchline.server.storage import lists, reads, status_changes, workflows
 from branchline.server.storage.database import Database
 from branchline.server.storage.errors import UnsupportedDatabase
 from branchline.server.storage.rows import (
@@ -18,6 +18,8 @@ from branchline.server.storage.rows import (
     ExecutionRow,
     HistoryRow,
     SnapshotRow,
+    StatusPage,
+    StatusStretch,
     TaskKey,
     TaskRow,
     WorkflowRow,
@@ -40,6 +42,8 @@ class Store:
         self._database = database
         self.database_id = database_id
         """Made with the database, different for every one."""
+        self.on_status_changes: list[Callable[[], None]] = []
+        """Called after each commit that has changed statuses."""
 
     @classmethod
     async def open(cls, url: str, *, sqlite: SqliteOptions | None = None) -> Store:
@@ -78,6 +82,9 @@ class Store:
         """
         if batch:
             await self._database.commit(batch)
+            if batch.status_changes:
+                for tell in self.on_status_changes:
+                    tell()
 
     async def add_workflow(
         self, name: str, content_hash: str, definition: str, create_time: int | None = None
@@ -118,12 +125,12 @@ class Store:
     ) -> list[ExecutionRow]:
         """The newest executions that pass a filter, newest first; a page ends before a key."""
         return await self._database.read(
-            lambda c: reads.list_executions(c, wanted, before_key, limit)
+            lambda c: lists.list_executions(c, wanted, before_key, limit)
         )
 
     async def count_executions(self, wanted: ExecutionFilter) -> dict[int, int]:
         """How many executions pass a filter, by status; a status without any is left out."""
-        return await self._database.read(lambda c: reads.count_executions(c, wanted))
+        return await self._database.read(lambda c: lists.count_executions(c, wanted))
 
     async def history(
         self, key: int, after_sequence: int, limit_rows: int, limit_bytes: int | None = None
@@ -149,6 +156,33 @@ class Store:
     async def snapshots(self, keys: Sequence[int]) -> dict[int, SnapshotRow]:
         """The snapshots of executions that have one, by key."""
         return await self._database.read(lambda c: reads.snapshots_of(c, keys))
+
+    async def status_changes(self, after: int, limit_rows: int, limit_size: int) -> StatusStretch:
+        """The next stored changes of status after a position, in order.
+
+        There are at most ``limit_rows`` entries, and none behind the one with which they reach
+        ``limit_size`` characters.
+        """
+        return await self._database.read(
+            lambda c: status_changes.status_changes_after(c, after, limit_rows, limit_size)
+        )
+
+    async def present_statuses(
+        self, wanted: ExecutionFilter, *, before_key: int | None = None, limit: int
+    ) -> StatusPage:
+        """How executions stand, newest first, and as of which position; see list_executions."""
+        return await self._database.read(
+            lambda c: status_changes.present_statuses(c, wanted, before_key, limit)
+        )
+
+    async def remove_status_changes(self, before: int, limit: int) -> int:
+        """Remove the oldest changes of status from before a time. Returns how many rows it were.
+
+        The last row stays, so that positions ascend for ever.
+        """
+        return await self._database.write(
+            lambda c: status_changes.remove_status_changes(c, before, limit)
+        )
 
     async def due(
         self, until: int, limit: int, *, after: tuple[int, int] | None = None

@@ -50,9 +50,9 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """FAILED_PRECONDITION: the execution has closed."""
     ERROR_REASON_EXECUTION_LIVE: _ErrorReason.ValueType  # 10
     """FAILED_PRECONDITION: the execution is still live."""
-    ERROR_REASON_UNSUPPORTED_FEATURE: _ErrorReason.ValueType  # 11
-    """FAILED_PRECONDITION: the definition uses a feature that this server cannot
-    run.
+    ERROR_REASON_POSITION_OUT_OF_RANGE: _ErrorReason.ValueType  # 11
+    """OUT_OF_RANGE: the position lies ahead of all changes, or so far back that the
+    changes after it are no longer kept.
     """
     ERROR_REASON_LEASE_LOST: _ErrorReason.ValueType  # 12
     """FAILED_PRECONDITION: the task's lease has ended; the report changed nothing."""
@@ -117,9 +117,9 @@ ERROR_REASON_EXECUTION_CLOSED: ErrorReason.ValueType  # 9
 """FAILED_PRECONDITION: the execution has closed."""
 ERROR_REASON_EXECUTION_LIVE: ErrorReason.ValueType  # 10
 """FAILED_PRECONDITION: the execution is still live."""
-ERROR_REASON_UNSUPPORTED_FEATURE: ErrorReason.ValueType  # 11
-"""FAILED_PRECONDITION: the definition uses a feature that this server cannot
-run.
+ERROR_REASON_POSITION_OUT_OF_RANGE: ErrorReason.ValueType  # 11
+"""OUT_OF_RANGE: the position lies ahead of all changes, or so far back that the
+changes after it are no longer kept.
 """
 ERROR_REASON_LEASE_LOST: ErrorReason.ValueType  # 12
 """FAILED_PRECONDITION: the task's lease has ended; the report changed nothing."""

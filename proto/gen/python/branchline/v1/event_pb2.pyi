@@ -95,6 +95,15 @@ class Event(_message.Message):
     BRANCH_RESUMED_FIELD_NUMBER: _builtins.int
     ITEMS_POSTPONED_FIELD_NUMBER: _builtins.int
     ITEMS_RESUMED_FIELD_NUMBER: _builtins.int
+    CHILD_REQUESTED_FIELD_NUMBER: _builtins.int
+    CHILD_STARTED_FIELD_NUMBER: _builtins.int
+    CHILD_COMPLETED_FIELD_NUMBER: _builtins.int
+    CHILD_FAILED_FIELD_NUMBER: _builtins.int
+    CHILD_TIMED_OUT_FIELD_NUMBER: _builtins.int
+    CHILDREN_STOPPED_FIELD_NUMBER: _builtins.int
+    FOLLOW_UP_REQUESTED_FIELD_NUMBER: _builtins.int
+    FOLLOW_UP_STARTED_FIELD_NUMBER: _builtins.int
+    FOLLOW_UP_FAILED_FIELD_NUMBER: _builtins.int
     sequence: _builtins.int
     """The number in the history: 1, 2, 3... without gaps."""
     @_builtins.property
@@ -233,6 +242,42 @@ class Event(_message.Message):
     def items_resumed(self) -> Global___ItemsResumed:
         """Postponed items begin."""
 
+    @_builtins.property
+    def child_requested(self) -> Global___ChildRequested:
+        """A step asks for a child."""
+
+    @_builtins.property
+    def child_started(self) -> Global___ChildStarted:
+        """The child was started."""
+
+    @_builtins.property
+    def child_completed(self) -> Global___ChildCompleted:
+        """A child that a step waited for completed."""
+
+    @_builtins.property
+    def child_failed(self) -> Global___ChildFailed:
+        """A child failed, was cancelled, or could not be started."""
+
+    @_builtins.property
+    def child_timed_out(self) -> Global___ChildTimedOut:
+        """A step waited in vain for its child."""
+
+    @_builtins.property
+    def children_stopped(self) -> Global___ChildrenStopped:
+        """Children are no longer waited for."""
+
+    @_builtins.property
+    def follow_up_requested(self) -> Global___FollowUpRequested:
+        """The end of the execution asks for a follow-up."""
+
+    @_builtins.property
+    def follow_up_started(self) -> Global___FollowUpStarted:
+        """The follow-up was started."""
+
+    @_builtins.property
+    def follow_up_failed(self) -> Global___FollowUpFailed:
+        """The follow-up could not be started."""
+
     def __init__(
         self,
         *,
@@ -271,12 +316,21 @@ class Event(_message.Message):
         branch_resumed: Global___BranchResumed | None = ...,
         items_postponed: Global___ItemsPostponed | None = ...,
         items_resumed: Global___ItemsResumed | None = ...,
+        child_requested: Global___ChildRequested | None = ...,
+        child_started: Global___ChildStarted | None = ...,
+        child_completed: Global___ChildCompleted | None = ...,
+        child_failed: Global___ChildFailed | None = ...,
+        child_timed_out: Global___ChildTimedOut | None = ...,
+        children_stopped: Global___ChildrenStopped | None = ...,
+        follow_up_requested: Global___FollowUpRequested | None = ...,
+        follow_up_started: Global___FollowUpStarted | None = ...,
+        follow_up_failed: Global___FollowUpFailed | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["branch_canceled", b"branch_canceled", "branch_completed", b"branch_completed", "branch_failed", b"branch_failed", "branch_paused", b"branch_paused", "branch_resumed", b"branch_resumed", "branch_started", b"branch_started", "branch_unpaused", b"branch_unpaused", "event", b"event", "execution_canceled", b"execution_canceled", "execution_completed", b"execution_completed", "execution_failed", b"execution_failed", "execution_retried", b"execution_retried", "execution_started", b"execution_started", "items_listed", b"items_listed", "items_postponed", b"items_postponed", "items_resumed", b"items_resumed", "join_passed", b"join_passed", "join_reached", b"join_reached", "pause_requested", b"pause_requested", "retry_scheduled", b"retry_scheduled", "signal_awaited", b"signal_awaited", "signal_consumed", b"signal_consumed", "signal_received", b"signal_received", "sleep_started", b"sleep_started", "step_completed", b"step_completed", "step_failed", b"step_failed", "step_started", b"step_started", "task_completed", b"task_completed", "task_failed", b"task_failed", "task_scheduled", b"task_scheduled", "task_waiting", b"task_waiting", "tasks_withdrawn", b"tasks_withdrawn", "time", b"time", "value_recorded", b"value_recorded", "wait_timed_out", b"wait_timed_out"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["branch_canceled", b"branch_canceled", "branch_completed", b"branch_completed", "branch_failed", b"branch_failed", "branch_paused", b"branch_paused", "branch_resumed", b"branch_resumed", "branch_started", b"branch_started", "branch_unpaused", b"branch_unpaused", "child_completed", b"child_completed", "child_failed", b"child_failed", "child_requested", b"child_requested", "child_started", b"child_started", "child_timed_out", b"child_timed_out", "children_stopped", b"children_stopped", "event", b"event", "execution_canceled", b"execution_canceled", "execution_completed", b"execution_completed", "execution_failed", b"execution_failed", "execution_retried", b"execution_retried", "execution_started", b"execution_started", "follow_up_failed", b"follow_up_failed", "follow_up_requested", b"follow_up_requested", "follow_up_started", b"follow_up_started", "items_listed", b"items_listed", "items_postponed", b"items_postponed", "items_resumed", b"items_resumed", "join_passed", b"join_passed", "join_reached", b"join_reached", "pause_requested", b"pause_requested", "retry_scheduled", b"retry_scheduled", "signal_awaited", b"signal_awaited", "signal_consumed", b"signal_consumed", "signal_received", b"signal_received", "sleep_started", b"sleep_started", "step_completed", b"step_completed", "step_failed", b"step_failed", "step_started", b"step_started", "task_completed", b"task_completed", "task_failed", b"task_failed", "task_scheduled", b"task_scheduled", "task_waiting", b"task_waiting", "tasks_withdrawn", b"tasks_withdrawn", "time", b"time", "value_recorded", b"value_recorded", "wait_timed_out", b"wait_timed_out"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["branch_canceled", b"branch_canceled", "branch_completed", b"branch_completed", "branch_failed", b"branch_failed", "branch_paused", b"branch_paused", "branch_resumed", b"branch_resumed", "branch_started", b"branch_started", "branch_unpaused", b"branch_unpaused", "event", b"event", "execution_canceled", b"execution_canceled", "execution_completed", b"execution_completed", "execution_failed", b"execution_failed", "execution_retried", b"execution_retried", "execution_started", b"execution_started", "items_listed", b"items_listed", "items_postponed", b"items_postponed", "items_resumed", b"items_resumed", "join_passed", b"join_passed", "join_reached", b"join_reached", "pause_requested", b"pause_requested", "retry_scheduled", b"retry_scheduled", "sequence", b"sequence", "signal_awaited", b"signal_awaited", "signal_consumed", b"signal_consumed", "signal_received", b"signal_received", "sleep_started", b"sleep_started", "step_completed", b"step_completed", "step_failed", b"step_failed", "step_started", b"step_started", "task_completed", b"task_completed", "task_failed", b"task_failed", "task_scheduled", b"task_scheduled", "task_waiting", b"task_waiting", "tasks_withdrawn", b"tasks_withdrawn", "time", b"time", "value_recorded", b"value_recorded", "wait_timed_out", b"wait_timed_out"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["branch_canceled", b"branch_canceled", "branch_completed", b"branch_completed", "branch_failed", b"branch_failed", "branch_paused", b"branch_paused", "branch_resumed", b"branch_resumed", "branch_started", b"branch_started", "branch_unpaused", b"branch_unpaused", "child_completed", b"child_completed", "child_failed", b"child_failed", "child_requested", b"child_requested", "child_started", b"child_started", "child_timed_out", b"child_timed_out", "children_stopped", b"children_stopped", "event", b"event", "execution_canceled", b"execution_canceled", "execution_completed", b"execution_completed", "execution_failed", b"execution_failed", "execution_retried", b"execution_retried", "execution_started", b"execution_started", "follow_up_failed", b"follow_up_failed", "follow_up_requested", b"follow_up_requested", "follow_up_started", b"follow_up_started", "items_listed", b"items_listed", "items_postponed", b"items_postponed", "items_resumed", b"items_resumed", "join_passed", b"join_passed", "join_reached", b"join_reached", "pause_requested", b"pause_requested", "retry_scheduled", b"retry_scheduled", "sequence", b"sequence", "signal_awaited", b"signal_awaited", "signal_consumed", b"signal_consumed", "signal_received", b"signal_received", "sleep_started", b"sleep_started", "step_completed", b"step_completed", "step_failed", b"step_failed", "step_started", b"step_started", "task_completed", b"task_completed", "task_failed", b"task_failed", "task_scheduled", b"task_scheduled", "task_waiting", b"task_waiting", "tasks_withdrawn", b"tasks_withdrawn", "time", b"time", "value_recorded", b"value_recorded", "wait_timed_out", b"wait_timed_out"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["execution_started", "execution_completed", "execution_failed", "execution_canceled", "branch_started", "branch_completed", "branch_failed", "branch_canceled", "step_started", "step_completed", "step_failed", "items_listed", "task_scheduled", "task_completed", "task_failed", "tasks_withdrawn", "retry_scheduled", "signal_received", "signal_awaited", "signal_consumed", "wait_timed_out", "sleep_started", "join_reached", "join_passed", "pause_requested", "branch_paused", "branch_unpaused", "task_waiting", "value_recorded", "execution_retried", "branch_resumed", "items_postponed", "items_resumed"]  # noqa: Y015
+    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["execution_started", "execution_completed", "execution_failed", "execution_canceled", "branch_started", "branch_completed", "branch_failed", "branch_canceled", "step_started", "step_completed", "step_failed", "items_listed", "task_scheduled", "task_completed", "task_failed", "tasks_withdrawn", "retry_scheduled", "signal_received", "signal_awaited", "signal_consumed", "wait_timed_out", "sleep_started", "join_reached", "join_passed", "pause_requested", "branch_paused", "branch_unpaused", "task_waiting", "value_recorded", "execution_retried", "branch_resumed", "items_postponed", "items_resumed", "child_requested", "child_started", "child_completed", "child_failed", "child_timed_out", "children_stopped", "follow_up_requested", "follow_up_started", "follow_up_failed"]  # noqa: Y015
     _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
 
@@ -288,11 +342,35 @@ class ExecutionStarted(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    @_typing.final
+    class LabelsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     WORKFLOW_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
     INPUTS_JSON_FIELD_NUMBER: _builtins.int
     STATE_JSON_FIELD_NUMBER: _builtins.int
     DEADLINE_FIELD_NUMBER: _builtins.int
+    LABELS_FIELD_NUMBER: _builtins.int
+    PARENT_FIELD_NUMBER: _builtins.int
+    CHILD_FIELD_NUMBER: _builtins.int
+    DEPTH_FIELD_NUMBER: _builtins.int
     workflow: _builtins.str
     """The workflow's name."""
     version: _builtins.int
@@ -301,9 +379,19 @@ class ExecutionStarted(_message.Message):
     """The arguments, defaults filled in: the text of a JSON object."""
     state_json: _builtins.str
     """The variables of `main`: the text of a JSON object."""
+    parent: _builtins.str
+    """The id of the execution that started it; empty when it came from outside."""
+    child: _builtins.int
+    """The parent's own number for it; 0 for a follow-up."""
+    depth: _builtins.int
+    """How many executions stand above it."""
     @_builtins.property
     def deadline(self) -> _timestamp_pb2.Timestamp:
         """When the execution fails with `timeout` if it is still live."""
+
+    @_builtins.property
+    def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """What whoever started it has noted, by name."""
 
     def __init__(
         self,
@@ -313,10 +401,14 @@ class ExecutionStarted(_message.Message):
         inputs_json: _builtins.str = ...,
         state_json: _builtins.str = ...,
         deadline: _timestamp_pb2.Timestamp | None = ...,
+        labels: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        parent: _builtins.str = ...,
+        child: _builtins.int = ...,
+        depth: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["deadline", b"deadline"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["deadline", b"deadline", "inputs_json", b"inputs_json", "state_json", b"state_json", "version", b"version", "workflow", b"workflow"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["child", b"child", "deadline", b"deadline", "depth", b"depth", "inputs_json", b"inputs_json", "labels", b"labels", "parent", b"parent", "state_json", b"state_json", "version", b"version", "workflow", b"workflow"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1117,6 +1209,298 @@ class SleepStarted(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SleepStarted: _TypeAlias = SleepStarted  # noqa: Y015
+
+@_typing.final
+class ChildRequested(_message.Message):
+    """A step, or an item of it, asks for an execution of another workflow. The child
+    begins together with this event.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHILD_FIELD_NUMBER: _builtins.int
+    BRANCH_FIELD_NUMBER: _builtins.int
+    ITEM_FIELD_NUMBER: _builtins.int
+    ATTEMPT_FIELD_NUMBER: _builtins.int
+    WORKFLOW_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    INPUTS_JSON_FIELD_NUMBER: _builtins.int
+    WAIT_FIELD_NUMBER: _builtins.int
+    TIMEOUT_FIELD_NUMBER: _builtins.int
+    child: _builtins.int
+    """The child's number, unique within the execution."""
+    branch: _builtins.str
+    """The branch's id."""
+    item: _builtins.int
+    """The item's index from 0, in a step with `each`."""
+    attempt: _builtins.int
+    """The attempt, from 1."""
+    workflow: _builtins.str
+    """The workflow's name."""
+    version: _builtins.int
+    """Its version. 0: the latest."""
+    inputs_json: _builtins.str
+    """The child's arguments after templates: the text of a JSON object."""
+    wait: _builtins.bool
+    """Whether the branch waits for the child to close."""
+    @_builtins.property
+    def timeout(self) -> _duration_pb2.Duration:
+        """How long it waits. Left out: for ever."""
+
+    def __init__(
+        self,
+        *,
+        child: _builtins.int = ...,
+        branch: _builtins.str = ...,
+        item: _builtins.int | None = ...,
+        attempt: _builtins.int = ...,
+        workflow: _builtins.str = ...,
+        version: _builtins.int = ...,
+        inputs_json: _builtins.str = ...,
+        wait: _builtins.bool = ...,
+        timeout: _duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_item", b"_item", "item", b"item", "timeout", b"timeout"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_item", b"_item", "attempt", b"attempt", "branch", b"branch", "child", b"child", "inputs_json", b"inputs_json", "item", b"item", "timeout", b"timeout", "version", b"version", "wait", b"wait", "workflow", b"workflow"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__item: _TypeAlias = _typing.Literal["item"]  # noqa: Y015
+    _WhichOneofArgType__item: _TypeAlias = _typing.Literal["_item", b"_item"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__item) -> _WhichOneofReturnType__item | None: ...
+
+Global___ChildRequested: _TypeAlias = ChildRequested  # noqa: Y015
+
+@_typing.final
+class ChildStarted(_message.Message):
+    """A child was started."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHILD_FIELD_NUMBER: _builtins.int
+    EXECUTION_ID_FIELD_NUMBER: _builtins.int
+    UNTIL_FIELD_NUMBER: _builtins.int
+    child: _builtins.int
+    """The child's number."""
+    execution_id: _builtins.str
+    """The child's id."""
+    @_builtins.property
+    def until(self) -> _timestamp_pb2.Timestamp:
+        """When the branch stops waiting for it. Left out: never."""
+
+    def __init__(
+        self,
+        *,
+        child: _builtins.int = ...,
+        execution_id: _builtins.str = ...,
+        until: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["until", b"until"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["child", b"child", "execution_id", b"execution_id", "until", b"until"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ChildStarted: _TypeAlias = ChildStarted  # noqa: Y015
+
+@_typing.final
+class ChildCompleted(_message.Message):
+    """A child that a step waited for completed."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHILD_FIELD_NUMBER: _builtins.int
+    RESULT_JSON_FIELD_NUMBER: _builtins.int
+    child: _builtins.int
+    """The child's number."""
+    result_json: _builtins.str
+    """What the step's result is: the text of a JSON object."""
+    def __init__(
+        self,
+        *,
+        child: _builtins.int = ...,
+        result_json: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["child", b"child", "result_json", b"result_json"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ChildCompleted: _TypeAlias = ChildCompleted  # noqa: Y015
+
+@_typing.final
+class ChildFailed(_message.Message):
+    """A child failed, was cancelled, or could not be started."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHILD_FIELD_NUMBER: _builtins.int
+    ERROR_FIELD_NUMBER: _builtins.int
+    child: _builtins.int
+    """The child's number."""
+    @_builtins.property
+    def error(self) -> _execution_pb2.Failure:
+        """Why: the child's own error, `child_canceled` or `child_start_failed`."""
+
+    def __init__(
+        self,
+        *,
+        child: _builtins.int = ...,
+        error: _execution_pb2.Failure | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["error", b"error"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["child", b"child", "error", b"error"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ChildFailed: _TypeAlias = ChildFailed  # noqa: Y015
+
+@_typing.final
+class ChildTimedOut(_message.Message):
+    """A step waited in vain for its child, which is cancelled."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHILD_FIELD_NUMBER: _builtins.int
+    EXECUTION_ID_FIELD_NUMBER: _builtins.int
+    child: _builtins.int
+    """The child's number."""
+    execution_id: _builtins.str
+    """The child's id."""
+    def __init__(
+        self,
+        *,
+        child: _builtins.int = ...,
+        execution_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["child", b"child", "execution_id", b"execution_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ChildTimedOut: _TypeAlias = ChildTimedOut  # noqa: Y015
+
+@_typing.final
+class ChildrenStopped(_message.Message):
+    """Children are no longer waited for, and are cancelled."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHILDREN_FIELD_NUMBER: _builtins.int
+    EXECUTION_IDS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def children(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """The children's numbers."""
+
+    @_builtins.property
+    def execution_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The ids of those that were started."""
+
+    def __init__(
+        self,
+        *,
+        children: _abc.Iterable[_builtins.int] | None = ...,
+        execution_ids: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["children", b"children", "execution_ids", b"execution_ids"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ChildrenStopped: _TypeAlias = ChildrenStopped  # noqa: Y015
+
+@_typing.final
+class FollowUpRequested(_message.Message):
+    """The end of the execution asks for a follow-up, which begins together with this
+    event.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHILD_FIELD_NUMBER: _builtins.int
+    WORKFLOW_FIELD_NUMBER: _builtins.int
+    INPUTS_JSON_FIELD_NUMBER: _builtins.int
+    child: _builtins.int
+    """The follow-up's number, unique within the execution's children."""
+    workflow: _builtins.str
+    """The workflow's name."""
+    inputs_json: _builtins.str
+    """Its arguments after templates: the text of a JSON object."""
+    def __init__(
+        self,
+        *,
+        child: _builtins.int = ...,
+        workflow: _builtins.str = ...,
+        inputs_json: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["child", b"child", "inputs_json", b"inputs_json", "workflow", b"workflow"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FollowUpRequested: _TypeAlias = FollowUpRequested  # noqa: Y015
+
+@_typing.final
+class FollowUpStarted(_message.Message):
+    """A follow-up was started."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHILD_FIELD_NUMBER: _builtins.int
+    EXECUTION_ID_FIELD_NUMBER: _builtins.int
+    child: _builtins.int
+    """The follow-up's number."""
+    execution_id: _builtins.str
+    """The id of the execution."""
+    def __init__(
+        self,
+        *,
+        child: _builtins.int = ...,
+        execution_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["child", b"child", "execution_id", b"execution_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FollowUpStarted: _TypeAlias = FollowUpStarted  # noqa: Y015
+
+@_typing.final
+class FollowUpFailed(_message.Message):
+    """A follow-up could not be started."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WORKFLOW_FIELD_NUMBER: _builtins.int
+    ERROR_FIELD_NUMBER: _builtins.int
+    CHILD_FIELD_NUMBER: _builtins.int
+    workflow: _builtins.str
+    """The workflow's name."""
+    child: _builtins.int
+    """The follow-up's number. 0 when its condition or its inputs failed."""
+    @_builtins.property
+    def error(self) -> _execution_pb2.Failure:
+        """Why."""
+
+    def __init__(
+        self,
+        *,
+        workflow: _builtins.str = ...,
+        error: _execution_pb2.Failure | None = ...,
+        child: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["error", b"error"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["child", b"child", "error", b"error", "workflow", b"workflow"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FollowUpFailed: _TypeAlias = FollowUpFailed  # noqa: Y015
 
 @_typing.final
 class JoinReached(_message.Message):

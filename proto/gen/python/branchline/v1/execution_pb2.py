@@ -25,31 +25,37 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x62ranchline/v1/execution.proto\x12\rbranchline.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xbe\x03\n\tExecution\x12\n\n\x02id\x18\x01 \x01(\t\x12\x10\n\x08workflow\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\x05\x12.\n\x06status\x18\x04 \x01(\x0e\x32\x1e.branchline.v1.ExecutionStatus\x12.\n\nstart_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nclose_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0binputs_json\x18\x07 \x01(\t\x12\x14\n\x0coutputs_json\x18\x08 \x01(\t\x12%\n\x05\x65rror\x18\t \x01(\x0b\x32\x16.branchline.v1.Failure\x12\x15\n\rlast_sequence\x18\n \x01(\x03\x12\'\n\x08\x62ranches\x18\x0b \x03(\x0b\x32\x15.branchline.v1.Branch\x12-\n\nsuspension\x18\x0c \x01(\x0b\x32\x19.branchline.v1.Suspension\x12\x31\n\rwaiting_tasks\x18\r \x03(\x0b\x32\x1a.branchline.v1.WaitingTask\"\xa8\x01\n\x06\x42ranch\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0e\n\x06parent\x18\x03 \x01(\t\x12+\n\x06status\x18\x04 \x01(\x0e\x32\x1b.branchline.v1.BranchStatus\x12\x0c\n\x04step\x18\x05 \x01(\t\x12\x12\n\nstate_json\x18\x06 \x01(\t\x12%\n\x05\x65rror\x18\x07 \x01(\x0b\x32\x16.branchline.v1.Failure\"\xac\x01\n\nSuspension\x12/\n\x06reason\x18\x01 \x01(\x0e\x32\x1f.branchline.v1.SuspensionReason\x12\x0e\n\x06topics\x18\x02 \x03(\t\x12-\n\twake_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\x08\x62ranches\x18\x04 \x03(\x0b\x32\x1c.branchline.v1.DormantBranch\"\xb2\x01\n\rDormantBranch\x12\x0e\n\x06\x62ranch\x18\x01 \x01(\t\x12\x0c\n\x04step\x18\x02 \x01(\t\x12/\n\x06reason\x18\x03 \x01(\x0e\x32\x1f.branchline.v1.SuspensionReason\x12\r\n\x05topic\x18\x04 \x01(\t\x12-\n\twake_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0cpause_reason\x18\x06 \x01(\t\"3\n\x0bWaitingTask\x12\x10\n\x08\x61\x63tivity\x18\x01 \x01(\t\x12\x12\n\ntask_queue\x18\x02 \x01(\t\">\n\x07\x46\x61ilure\x12\x0c\n\x04type\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x14\n\x0c\x64\x65tails_json\x18\x03 \x01(\t*\xea\x01\n\x0f\x45xecutionStatus\x12 \n\x1c\x45XECUTION_STATUS_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x45XECUTION_STATUS_RUNNING\x10\x01\x12\x1e\n\x1a\x45XECUTION_STATUS_SUSPENDED\x10\x02\x12\x1b\n\x17\x45XECUTION_STATUS_PAUSED\x10\x03\x12\x1e\n\x1a\x45XECUTION_STATUS_COMPLETED\x10\x04\x12\x1b\n\x17\x45XECUTION_STATUS_FAILED\x10\x05\x12\x1d\n\x19\x45XECUTION_STATUS_CANCELED\x10\x06*b\n\rExecutionView\x12\x1e\n\x1a\x45XECUTION_VIEW_UNSPECIFIED\x10\x00\x12\x18\n\x14\x45XECUTION_VIEW_BASIC\x10\x01\x12\x17\n\x13\x45XECUTION_VIEW_FULL\x10\x02*\xed\x01\n\x0c\x42ranchStatus\x12\x1d\n\x19\x42RANCH_STATUS_UNSPECIFIED\x10\x00\x12\x19\n\x15\x42RANCH_STATUS_RUNNING\x10\x01\x12\x19\n\x15\x42RANCH_STATUS_WAITING\x10\x02\x12\x1b\n\x17\x42RANCH_STATUS_SUSPENDED\x10\x03\x12\x18\n\x14\x42RANCH_STATUS_PAUSED\x10\x04\x12\x1b\n\x17\x42RANCH_STATUS_COMPLETED\x10\x05\x12\x18\n\x14\x42RANCH_STATUS_FAILED\x10\x06\x12\x1a\n\x16\x42RANCH_STATUS_CANCELED\x10\x07*\x9f\x01\n\x10SuspensionReason\x12!\n\x1dSUSPENSION_REASON_UNSPECIFIED\x10\x00\x12\x1c\n\x18SUSPENSION_REASON_PAUSED\x10\x01\x12\x1e\n\x1aSUSPENSION_REASON_SLEEPING\x10\x02\x12$\n SUSPENSION_REASON_WAITING_SIGNAL\x10\x03\"\x04\x08\x04\x10\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x62ranchline/v1/execution.proto\x12\rbranchline.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf5\x04\n\tExecution\x12\n\n\x02id\x18\x01 \x01(\t\x12\x10\n\x08workflow\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\x05\x12.\n\x06status\x18\x04 \x01(\x0e\x32\x1e.branchline.v1.ExecutionStatus\x12.\n\nstart_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nclose_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0binputs_json\x18\x07 \x01(\t\x12\x14\n\x0coutputs_json\x18\x08 \x01(\t\x12%\n\x05\x65rror\x18\t \x01(\x0b\x32\x16.branchline.v1.Failure\x12\x15\n\rlast_sequence\x18\n \x01(\x03\x12\'\n\x08\x62ranches\x18\x0b \x03(\x0b\x32\x15.branchline.v1.Branch\x12-\n\nsuspension\x18\x0c \x01(\x0b\x32\x19.branchline.v1.Suspension\x12\x31\n\rwaiting_tasks\x18\r \x03(\x0b\x32\x1a.branchline.v1.WaitingTask\x12\x34\n\x06labels\x18\x0e \x03(\x0b\x32$.branchline.v1.Execution.LabelsEntry\x12\x0e\n\x06parent\x18\x0f \x01(\t\x12\r\n\x05\x64\x65pth\x18\x10 \x01(\x05\x12\x31\n\nfollow_ups\x18\x11 \x03(\x0b\x32\x1d.branchline.v1.FollowUpResult\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"_\n\x0e\x46ollowUpResult\x12\x10\n\x08workflow\x18\x01 \x01(\t\x12\x14\n\x0c\x65xecution_id\x18\x02 \x01(\t\x12%\n\x05\x65rror\x18\x03 \x01(\x0b\x32\x16.branchline.v1.Failure\"\xa8\x01\n\x06\x42ranch\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0e\n\x06parent\x18\x03 \x01(\t\x12+\n\x06status\x18\x04 \x01(\x0e\x32\x1b.branchline.v1.BranchStatus\x12\x0c\n\x04step\x18\x05 \x01(\t\x12\x12\n\nstate_json\x18\x06 \x01(\t\x12%\n\x05\x65rror\x18\x07 \x01(\x0b\x32\x16.branchline.v1.Failure\"\xac\x01\n\nSuspension\x12/\n\x06reason\x18\x01 \x01(\x0e\x32\x1f.branchline.v1.SuspensionReason\x12\x0e\n\x06topics\x18\x02 \x03(\t\x12-\n\twake_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\x08\x62ranches\x18\x04 \x03(\x0b\x32\x1c.branchline.v1.DormantBranch\"\xc4\x01\n\rDormantBranch\x12\x0e\n\x06\x62ranch\x18\x01 \x01(\t\x12\x0c\n\x04step\x18\x02 \x01(\t\x12/\n\x06reason\x18\x03 \x01(\x0e\x32\x1f.branchline.v1.SuspensionReason\x12\r\n\x05topic\x18\x04 \x01(\t\x12-\n\twake_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0cpause_reason\x18\x06 \x01(\t\x12\x10\n\x08\x63hildren\x18\x07 \x03(\t\"3\n\x0bWaitingTask\x12\x10\n\x08\x61\x63tivity\x18\x01 \x01(\t\x12\x12\n\ntask_queue\x18\x02 \x01(\t\">\n\x07\x46\x61ilure\x12\x0c\n\x04type\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x14\n\x0c\x64\x65tails_json\x18\x03 \x01(\t*\xea\x01\n\x0f\x45xecutionStatus\x12 \n\x1c\x45XECUTION_STATUS_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x45XECUTION_STATUS_RUNNING\x10\x01\x12\x1e\n\x1a\x45XECUTION_STATUS_SUSPENDED\x10\x02\x12\x1b\n\x17\x45XECUTION_STATUS_PAUSED\x10\x03\x12\x1e\n\x1a\x45XECUTION_STATUS_COMPLETED\x10\x04\x12\x1b\n\x17\x45XECUTION_STATUS_FAILED\x10\x05\x12\x1d\n\x19\x45XECUTION_STATUS_CANCELED\x10\x06*b\n\rExecutionView\x12\x1e\n\x1a\x45XECUTION_VIEW_UNSPECIFIED\x10\x00\x12\x18\n\x14\x45XECUTION_VIEW_BASIC\x10\x01\x12\x17\n\x13\x45XECUTION_VIEW_FULL\x10\x02*\xed\x01\n\x0c\x42ranchStatus\x12\x1d\n\x19\x42RANCH_STATUS_UNSPECIFIED\x10\x00\x12\x19\n\x15\x42RANCH_STATUS_RUNNING\x10\x01\x12\x19\n\x15\x42RANCH_STATUS_WAITING\x10\x02\x12\x1b\n\x17\x42RANCH_STATUS_SUSPENDED\x10\x03\x12\x18\n\x14\x42RANCH_STATUS_PAUSED\x10\x04\x12\x1b\n\x17\x42RANCH_STATUS_COMPLETED\x10\x05\x12\x18\n\x14\x42RANCH_STATUS_FAILED\x10\x06\x12\x1a\n\x16\x42RANCH_STATUS_CANCELED\x10\x07*\xbe\x01\n\x10SuspensionReason\x12!\n\x1dSUSPENSION_REASON_UNSPECIFIED\x10\x00\x12\x1c\n\x18SUSPENSION_REASON_PAUSED\x10\x01\x12\x1e\n\x1aSUSPENSION_REASON_SLEEPING\x10\x02\x12$\n SUSPENSION_REASON_WAITING_SIGNAL\x10\x03\x12#\n\x1fSUSPENSION_REASON_WAITING_CHILD\x10\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'branchline.v1.execution_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_EXECUTIONSTATUS']._serialized_start=1175
-  _globals['_EXECUTIONSTATUS']._serialized_end=1409
-  _globals['_EXECUTIONVIEW']._serialized_start=1411
-  _globals['_EXECUTIONVIEW']._serialized_end=1509
-  _globals['_BRANCHSTATUS']._serialized_start=1512
-  _globals['_BRANCHSTATUS']._serialized_end=1749
-  _globals['_SUSPENSIONREASON']._serialized_start=1752
-  _globals['_SUSPENSIONREASON']._serialized_end=1911
+  _globals['_EXECUTION_LABELSENTRY']._loaded_options = None
+  _globals['_EXECUTION_LABELSENTRY']._serialized_options = b'8\001'
+  _globals['_EXECUTIONSTATUS']._serialized_start=1473
+  _globals['_EXECUTIONSTATUS']._serialized_end=1707
+  _globals['_EXECUTIONVIEW']._serialized_start=1709
+  _globals['_EXECUTIONVIEW']._serialized_end=1807
+  _globals['_BRANCHSTATUS']._serialized_start=1810
+  _globals['_BRANCHSTATUS']._serialized_end=2047
+  _globals['_SUSPENSIONREASON']._serialized_start=2050
+  _globals['_SUSPENSIONREASON']._serialized_end=2240
   _globals['_EXECUTION']._serialized_start=82
-  _globals['_EXECUTION']._serialized_end=528
-  _globals['_BRANCH']._serialized_start=531
-  _globals['_BRANCH']._serialized_end=699
-  _globals['_SUSPENSION']._serialized_start=702
-  _globals['_SUSPENSION']._serialized_end=874
-  _globals['_DORMANTBRANCH']._serialized_start=877
-  _globals['_DORMANTBRANCH']._serialized_end=1055
-  _globals['_WAITINGTASK']._serialized_start=1057
-  _globals['_WAITINGTASK']._serialized_end=1108
-  _globals['_FAILURE']._serialized_start=1110
-  _globals['_FAILURE']._serialized_end=1172
+  _globals['_EXECUTION']._serialized_end=711
+  _globals['_EXECUTION_LABELSENTRY']._serialized_start=666
+  _globals['_EXECUTION_LABELSENTRY']._serialized_end=711
+  _globals['_FOLLOWUPRESULT']._serialized_start=713
+  _globals['_FOLLOWUPRESULT']._serialized_end=808
+  _globals['_BRANCH']._serialized_start=811
+  _globals['_BRANCH']._serialized_end=979
+  _globals['_SUSPENSION']._serialized_start=982
+  _globals['_SUSPENSION']._serialized_end=1154
+  _globals['_DORMANTBRANCH']._serialized_start=1157
+  _globals['_DORMANTBRANCH']._serialized_end=1353
+  _globals['_WAITINGTASK']._serialized_start=1355
+  _globals['_WAITINGTASK']._serialized_end=1406
+  _globals['_FAILURE']._serialized_start=1408
+  _globals['_FAILURE']._serialized_end=1470
 # @@protoc_insertion_point(module_scope)

@@ -31,7 +31,7 @@ class _ExecutionStatusEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Execu
     EXECUTION_STATUS_RUNNING: _ExecutionStatus.ValueType  # 1
     """At least one branch runs."""
     EXECUTION_STATUS_SUSPENDED: _ExecutionStatus.ValueType  # 2
-    """No branch runs; at least one waits for a signal or a time."""
+    """No branch runs; at least one waits for a signal, a time or a child."""
     EXECUTION_STATUS_PAUSED: _ExecutionStatus.ValueType  # 3
     """No branch runs; at least one is paused."""
     EXECUTION_STATUS_COMPLETED: _ExecutionStatus.ValueType  # 4
@@ -49,7 +49,7 @@ EXECUTION_STATUS_UNSPECIFIED: ExecutionStatus.ValueType  # 0
 EXECUTION_STATUS_RUNNING: ExecutionStatus.ValueType  # 1
 """At least one branch runs."""
 EXECUTION_STATUS_SUSPENDED: ExecutionStatus.ValueType  # 2
-"""No branch runs; at least one waits for a signal or a time."""
+"""No branch runs; at least one waits for a signal, a time or a child."""
 EXECUTION_STATUS_PAUSED: ExecutionStatus.ValueType  # 3
 """No branch runs; at least one is paused."""
 EXECUTION_STATUS_COMPLETED: ExecutionStatus.ValueType  # 4
@@ -97,7 +97,7 @@ class _BranchStatusEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_BranchSt
     BRANCH_STATUS_WAITING: _BranchStatus.ValueType  # 2
     """At a join."""
     BRANCH_STATUS_SUSPENDED: _BranchStatus.ValueType  # 3
-    """Waits for a signal or a time."""
+    """Waits for a signal, a time or a child."""
     BRANCH_STATUS_PAUSED: _BranchStatus.ValueType  # 4
     """Held, by a pause step or from outside."""
     BRANCH_STATUS_COMPLETED: _BranchStatus.ValueType  # 5
@@ -117,7 +117,7 @@ BRANCH_STATUS_RUNNING: BranchStatus.ValueType  # 1
 BRANCH_STATUS_WAITING: BranchStatus.ValueType  # 2
 """At a join."""
 BRANCH_STATUS_SUSPENDED: BranchStatus.ValueType  # 3
-"""Waits for a signal or a time."""
+"""Waits for a signal, a time or a child."""
 BRANCH_STATUS_PAUSED: BranchStatus.ValueType  # 4
 """Held, by a pause step or from outside."""
 BRANCH_STATUS_COMPLETED: BranchStatus.ValueType  # 5
@@ -142,6 +142,8 @@ class _SuspensionReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Susp
     """The end of a sleep."""
     SUSPENSION_REASON_WAITING_SIGNAL: _SuspensionReason.ValueType  # 3
     """A signal."""
+    SUSPENSION_REASON_WAITING_CHILD: _SuspensionReason.ValueType  # 4
+    """The end of a child."""
 
 class SuspensionReason(_SuspensionReason, metaclass=_SuspensionReasonEnumTypeWrapper):
     """What a dormant branch waits for."""
@@ -154,6 +156,8 @@ SUSPENSION_REASON_SLEEPING: SuspensionReason.ValueType  # 2
 """The end of a sleep."""
 SUSPENSION_REASON_WAITING_SIGNAL: SuspensionReason.ValueType  # 3
 """A signal."""
+SUSPENSION_REASON_WAITING_CHILD: SuspensionReason.ValueType  # 4
+"""The end of a child."""
 Global___SuspensionReason: _TypeAlias = SuspensionReason  # noqa: Y015
 
 @_typing.final
@@ -161,6 +165,26 @@ class Execution(_message.Message):
     """One run of one version of a workflow."""
 
     DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class LabelsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
 
     ID_FIELD_NUMBER: _builtins.int
     WORKFLOW_FIELD_NUMBER: _builtins.int
@@ -175,6 +199,10 @@ class Execution(_message.Message):
     BRANCHES_FIELD_NUMBER: _builtins.int
     SUSPENSION_FIELD_NUMBER: _builtins.int
     WAITING_TASKS_FIELD_NUMBER: _builtins.int
+    LABELS_FIELD_NUMBER: _builtins.int
+    PARENT_FIELD_NUMBER: _builtins.int
+    DEPTH_FIELD_NUMBER: _builtins.int
+    FOLLOW_UPS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """The id, given by the caller or made by the server."""
     workflow: _builtins.str
@@ -191,6 +219,14 @@ class Execution(_message.Message):
     """The results: the text of a JSON object. Only when it has completed."""
     last_sequence: _builtins.int
     """The number of the last event of its history. Only in the full view."""
+    parent: _builtins.str
+    """The id of the execution that started it, as a child or a follow-up. Empty
+    for one that was started from outside.
+    """
+    depth: _builtins.int
+    """How many executions stand above it: 0 for one that was started from outside.
+    Only in the full view.
+    """
     @_builtins.property
     def start_time(self) -> _timestamp_pb2.Timestamp:
         """When it was started."""
@@ -217,6 +253,16 @@ class Execution(_message.Message):
         full view of a live execution.
         """
 
+    @_builtins.property
+    def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """What whoever started it has noted, by name."""
+
+    @_builtins.property
+    def follow_ups(self) -> _containers.RepeatedCompositeFieldContainer[Global___FollowUpResult]:
+        """What became of the workflow's follow-ups, those whose condition did not hold
+        left out. Only in the full view of a completed execution.
+        """
+
     def __init__(
         self,
         *,
@@ -233,14 +279,50 @@ class Execution(_message.Message):
         branches: _abc.Iterable[Global___Branch] | None = ...,
         suspension: Global___Suspension | None = ...,
         waiting_tasks: _abc.Iterable[Global___WaitingTask] | None = ...,
+        labels: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        parent: _builtins.str = ...,
+        depth: _builtins.int = ...,
+        follow_ups: _abc.Iterable[Global___FollowUpResult] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["close_time", b"close_time", "error", b"error", "start_time", b"start_time", "suspension", b"suspension"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["branches", b"branches", "close_time", b"close_time", "error", b"error", "id", b"id", "inputs_json", b"inputs_json", "last_sequence", b"last_sequence", "outputs_json", b"outputs_json", "start_time", b"start_time", "status", b"status", "suspension", b"suspension", "version", b"version", "waiting_tasks", b"waiting_tasks", "workflow", b"workflow"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["branches", b"branches", "close_time", b"close_time", "depth", b"depth", "error", b"error", "follow_ups", b"follow_ups", "id", b"id", "inputs_json", b"inputs_json", "labels", b"labels", "last_sequence", b"last_sequence", "outputs_json", b"outputs_json", "parent", b"parent", "start_time", b"start_time", "status", b"status", "suspension", b"suspension", "version", b"version", "waiting_tasks", b"waiting_tasks", "workflow", b"workflow"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Execution: _TypeAlias = Execution  # noqa: Y015
+
+@_typing.final
+class FollowUpResult(_message.Message):
+    """What became of a follow-up when its execution completed."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WORKFLOW_FIELD_NUMBER: _builtins.int
+    EXECUTION_ID_FIELD_NUMBER: _builtins.int
+    ERROR_FIELD_NUMBER: _builtins.int
+    workflow: _builtins.str
+    """The workflow that was to be started."""
+    execution_id: _builtins.str
+    """The execution that was started. Empty when none was."""
+    @_builtins.property
+    def error(self) -> Global___Failure:
+        """Why none was started."""
+
+    def __init__(
+        self,
+        *,
+        workflow: _builtins.str = ...,
+        execution_id: _builtins.str = ...,
+        error: Global___Failure | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["error", b"error"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "execution_id", b"execution_id", "workflow", b"workflow"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FollowUpResult: _TypeAlias = FollowUpResult  # noqa: Y015
 
 @_typing.final
 class Branch(_message.Message):
@@ -301,7 +383,9 @@ class Suspension(_message.Message):
     WAKE_TIME_FIELD_NUMBER: _builtins.int
     BRANCHES_FIELD_NUMBER: _builtins.int
     reason: Global___SuspensionReason.ValueType
-    """The dominant reason: paused before sleeping before waiting for a signal."""
+    """The dominant reason: paused before sleeping before waiting for a signal
+    before waiting for a child.
+    """
     @_builtins.property
     def topics(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The topics that branches wait for, each once."""
@@ -342,6 +426,7 @@ class DormantBranch(_message.Message):
     TOPIC_FIELD_NUMBER: _builtins.int
     WAKE_TIME_FIELD_NUMBER: _builtins.int
     PAUSE_REASON_FIELD_NUMBER: _builtins.int
+    CHILDREN_FIELD_NUMBER: _builtins.int
     branch: _builtins.str
     """The branch's id."""
     step: _builtins.str
@@ -354,9 +439,14 @@ class DormantBranch(_message.Message):
     """Why it is paused, as the step or the caller said."""
     @_builtins.property
     def wake_time(self) -> _timestamp_pb2.Timestamp:
-        """When it goes on by itself: the end of its sleep, or its wait's timeout.
+        """When it goes on by itself: the end of its sleep, or its wait's timeout,
+        for a signal or for a child.
         Left out while it is paused, when its clock stands still.
         """
+
+    @_builtins.property
+    def children(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The executions that it waits for; at most 100 are told."""
 
     def __init__(
         self,
@@ -367,10 +457,11 @@ class DormantBranch(_message.Message):
         topic: _builtins.str = ...,
         wake_time: _timestamp_pb2.Timestamp | None = ...,
         pause_reason: _builtins.str = ...,
+        children: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["wake_time", b"wake_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["branch", b"branch", "pause_reason", b"pause_reason", "reason", b"reason", "step", b"step", "topic", b"topic", "wake_time", b"wake_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["branch", b"branch", "children", b"children", "pause_reason", b"pause_reason", "reason", b"reason", "step", b"step", "topic", b"topic", "wake_time", b"wake_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -414,8 +505,8 @@ class Failure(_message.Message):
     type: _builtins.str
     """The type, which `retry` and `catch` match: `activity_failed`, `timeout`,
     `fatal_error`, `expression_error`, `worker_lost`, `join_deadlock`,
-    `duplicate_branch`, `output_error`, `endless_loop`, or whatever an activity
-    chose.
+    `duplicate_branch`, `output_error`, `endless_loop`, `child_start_failed`,
+    `child_canceled`, `child_depth`, or whatever an activity chose.
     Empty from a worker means `activity_failed`.
     """
     message: _builtins.str

@@ -59,6 +59,11 @@ class ExecutionServiceStub:
                 request_serializer=branchline_dot_v1_dot_execution__service__pb2.ListExecutionsRequest.SerializeToString,
                 response_deserializer=branchline_dot_v1_dot_execution__service__pb2.ListExecutionsResponse.FromString,
                 _registered_method=True)
+        self.CountExecutions = channel.unary_unary(
+                '/branchline.v1.ExecutionService/CountExecutions',
+                request_serializer=branchline_dot_v1_dot_execution__service__pb2.CountExecutionsRequest.SerializeToString,
+                response_deserializer=branchline_dot_v1_dot_execution__service__pb2.CountExecutionsResponse.FromString,
+                _registered_method=True)
         self.SignalExecution = channel.unary_unary(
                 '/branchline.v1.ExecutionService/SignalExecution',
                 request_serializer=branchline_dot_v1_dot_execution__service__pb2.SignalExecutionRequest.SerializeToString,
@@ -98,6 +103,16 @@ class ExecutionServiceStub:
                 '/branchline.v1.ExecutionService/WatchExecution',
                 request_serializer=branchline_dot_v1_dot_execution__service__pb2.WatchExecutionRequest.SerializeToString,
                 response_deserializer=branchline_dot_v1_dot_execution__service__pb2.WatchExecutionResponse.FromString,
+                _registered_method=True)
+        self.WatchExecutions = channel.unary_stream(
+                '/branchline.v1.ExecutionService/WatchExecutions',
+                request_serializer=branchline_dot_v1_dot_execution__service__pb2.WatchExecutionsRequest.SerializeToString,
+                response_deserializer=branchline_dot_v1_dot_execution__service__pb2.WatchExecutionsResponse.FromString,
+                _registered_method=True)
+        self.ListStepVisits = channel.unary_unary(
+                '/branchline.v1.ExecutionService/ListStepVisits',
+                request_serializer=branchline_dot_v1_dot_execution__service__pb2.ListStepVisitsRequest.SerializeToString,
+                response_deserializer=branchline_dot_v1_dot_execution__service__pb2.ListStepVisitsResponse.FromString,
                 _registered_method=True)
 
 
@@ -159,6 +174,16 @@ class ExecutionServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CountExecutions(self, request, context):
+        """Counts executions.
+
+        Errors:
+        - INVALID_ARGUMENT (`INVALID_FIELD`): an unknown status, a bad label.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def SignalExecution(self, request, context):
         """Sends a signal to an execution. It is stored until a branch takes it. A
         signal with a `signal_id` may be sent again: the execution takes it once.
@@ -205,8 +230,9 @@ class ExecutionServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CancelExecution(self, request, context):
-        """Ends a live execution as CANCELED; its tasks are withdrawn. Cancelling a
-        cancelled execution changes nothing.
+        """Ends a live execution as CANCELED; its tasks are withdrawn, and the children
+        that it waits for are cancelled too. Cancelling a cancelled execution changes
+        nothing.
 
         Errors:
         - INVALID_ARGUMENT (`INVALID_FIELD`): no id.
@@ -270,6 +296,32 @@ class ExecutionServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def WatchExecutions(self, request, context):
+        """Streams how executions stand: first the present status of each that passes
+        the filter, newest first, then every change of a status, in order. It does not
+        end by itself. Whoever was cut off goes on from the last position.
+
+        Errors:
+        - INVALID_ARGUMENT (`INVALID_FIELD`): an unknown status, a bad label, a
+        negative position.
+        - OUT_OF_RANGE (`POSITION_OUT_OF_RANGE`): the position lies ahead, or so far
+        back that changes after it are no longer kept. Begin anew, without one.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListStepVisits(self, request, context):
+        """Lists the visits of steps of an execution, in the order in which they began.
+
+        Errors:
+        - INVALID_ARGUMENT (`INVALID_FIELD`): no id, a negative number.
+        - NOT_FOUND (`EXECUTION_NOT_FOUND`): no such execution.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ExecutionServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -292,6 +344,11 @@ def add_ExecutionServiceServicer_to_server(servicer, server):
                     servicer.ListExecutions,
                     request_deserializer=branchline_dot_v1_dot_execution__service__pb2.ListExecutionsRequest.FromString,
                     response_serializer=branchline_dot_v1_dot_execution__service__pb2.ListExecutionsResponse.SerializeToString,
+            ),
+            'CountExecutions': grpc.unary_unary_rpc_method_handler(
+                    servicer.CountExecutions,
+                    request_deserializer=branchline_dot_v1_dot_execution__service__pb2.CountExecutionsRequest.FromString,
+                    response_serializer=branchline_dot_v1_dot_execution__service__pb2.CountExecutionsResponse.SerializeToString,
             ),
             'SignalExecution': grpc.unary_unary_rpc_method_handler(
                     servicer.SignalExecution,
@@ -332,6 +389,16 @@ def add_ExecutionServiceServicer_to_server(servicer, server):
                     servicer.WatchExecution,
                     request_deserializer=branchline_dot_v1_dot_execution__service__pb2.WatchExecutionRequest.FromString,
                     response_serializer=branchline_dot_v1_dot_execution__service__pb2.WatchExecutionResponse.SerializeToString,
+            ),
+            'WatchExecutions': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchExecutions,
+                    request_deserializer=branchline_dot_v1_dot_execution__service__pb2.WatchExecutionsRequest.FromString,
+                    response_serializer=branchline_dot_v1_dot_execution__service__pb2.WatchExecutionsResponse.SerializeToString,
+            ),
+            'ListStepVisits': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListStepVisits,
+                    request_deserializer=branchline_dot_v1_dot_execution__service__pb2.ListStepVisitsRequest.FromString,
+                    response_serializer=branchline_dot_v1_dot_execution__service__pb2.ListStepVisitsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -447,6 +514,33 @@ class ExecutionService:
             '/branchline.v1.ExecutionService/ListExecutions',
             branchline_dot_v1_dot_execution__service__pb2.ListExecutionsRequest.SerializeToString,
             branchline_dot_v1_dot_execution__service__pb2.ListExecutionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CountExecutions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/branchline.v1.ExecutionService/CountExecutions',
+            branchline_dot_v1_dot_execution__service__pb2.CountExecutionsRequest.SerializeToString,
+            branchline_dot_v1_dot_execution__service__pb2.CountExecutionsResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -663,6 +757,60 @@ class ExecutionService:
             '/branchline.v1.ExecutionService/WatchExecution',
             branchline_dot_v1_dot_execution__service__pb2.WatchExecutionRequest.SerializeToString,
             branchline_dot_v1_dot_execution__service__pb2.WatchExecutionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchExecutions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/branchline.v1.ExecutionService/WatchExecutions',
+            branchline_dot_v1_dot_execution__service__pb2.WatchExecutionsRequest.SerializeToString,
+            branchline_dot_v1_dot_execution__service__pb2.WatchExecutionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListStepVisits(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/branchline.v1.ExecutionService/ListStepVisits',
+            branchline_dot_v1_dot_execution__service__pb2.ListStepVisitsRequest.SerializeToString,
+            branchline_dot_v1_dot_execution__service__pb2.ListStepVisitsResponse.FromString,
             options,
             channel_credentials,
             insecure,

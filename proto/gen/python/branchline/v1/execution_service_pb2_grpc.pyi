@@ -72,6 +72,12 @@ class ExecutionServiceStub:
     - INVALID_ARGUMENT (`INVALID_PAGE_TOKEN`): a token that is not of this list,
       or of one with another filter.
     """
+    CountExecutions: _grpc.UnaryUnaryMultiCallable[_execution_service_pb2.CountExecutionsRequest, _execution_service_pb2.CountExecutionsResponse]
+    """Counts executions.
+
+    Errors:
+    - INVALID_ARGUMENT (`INVALID_FIELD`): an unknown status, a bad label.
+    """
     SignalExecution: _grpc.UnaryUnaryMultiCallable[_execution_service_pb2.SignalExecutionRequest, _execution_service_pb2.SignalExecutionResponse]
     """Sends a signal to an execution. It is stored until a branch takes it. A
     signal with a `signal_id` may be sent again: the execution takes it once.
@@ -106,8 +112,9 @@ class ExecutionServiceStub:
     - FAILED_PRECONDITION (`EXECUTION_CLOSED`, `BRANCH_ENDED`): it has ended.
     """
     CancelExecution: _grpc.UnaryUnaryMultiCallable[_execution_service_pb2.CancelExecutionRequest, _execution_service_pb2.CancelExecutionResponse]
-    """Ends a live execution as CANCELED; its tasks are withdrawn. Cancelling a
-    cancelled execution changes nothing.
+    """Ends a live execution as CANCELED; its tasks are withdrawn, and the children
+    that it waits for are cancelled too. Cancelling a cancelled execution changes
+    nothing.
 
     Errors:
     - INVALID_ARGUMENT (`INVALID_FIELD`): no id.
@@ -150,6 +157,24 @@ class ExecutionServiceStub:
     - INVALID_ARGUMENT (`INVALID_FIELD`): no id, a negative number.
     - NOT_FOUND (`EXECUTION_NOT_FOUND`): no such execution, or it was deleted.
     - OUT_OF_RANGE (`SEQUENCE_OUT_OF_RANGE`): the number lies behind the history's end.
+    """
+    WatchExecutions: _grpc.UnaryStreamMultiCallable[_execution_service_pb2.WatchExecutionsRequest, _execution_service_pb2.WatchExecutionsResponse]
+    """Streams how executions stand: first the present status of each that passes
+    the filter, newest first, then every change of a status, in order. It does not
+    end by itself. Whoever was cut off goes on from the last position.
+
+    Errors:
+    - INVALID_ARGUMENT (`INVALID_FIELD`): an unknown status, a bad label, a
+      negative position.
+    - OUT_OF_RANGE (`POSITION_OUT_OF_RANGE`): the position lies ahead, or so far
+      back that changes after it are no longer kept. Begin anew, without one.
+    """
+    ListStepVisits: _grpc.UnaryUnaryMultiCallable[_execution_service_pb2.ListStepVisitsRequest, _execution_service_pb2.ListStepVisitsResponse]
+    """Lists the visits of steps of an execution, in the order in which they began.
+
+    Errors:
+    - INVALID_ARGUMENT (`INVALID_FIELD`): no id, a negative number.
+    - NOT_FOUND (`EXECUTION_NOT_FOUND`): no such execution.
     """
 
 @_typing.type_check_only
@@ -196,6 +221,12 @@ class ExecutionServiceAsyncStub(ExecutionServiceStub):
     - INVALID_ARGUMENT (`INVALID_PAGE_TOKEN`): a token that is not of this list,
       or of one with another filter.
     """
+    CountExecutions: _aio.UnaryUnaryMultiCallable[_execution_service_pb2.CountExecutionsRequest, _execution_service_pb2.CountExecutionsResponse]  # type: ignore[assignment]
+    """Counts executions.
+
+    Errors:
+    - INVALID_ARGUMENT (`INVALID_FIELD`): an unknown status, a bad label.
+    """
     SignalExecution: _aio.UnaryUnaryMultiCallable[_execution_service_pb2.SignalExecutionRequest, _execution_service_pb2.SignalExecutionResponse]  # type: ignore[assignment]
     """Sends a signal to an execution. It is stored until a branch takes it. A
     signal with a `signal_id` may be sent again: the execution takes it once.
@@ -230,8 +261,9 @@ class ExecutionServiceAsyncStub(ExecutionServiceStub):
     - FAILED_PRECONDITION (`EXECUTION_CLOSED`, `BRANCH_ENDED`): it has ended.
     """
     CancelExecution: _aio.UnaryUnaryMultiCallable[_execution_service_pb2.CancelExecutionRequest, _execution_service_pb2.CancelExecutionResponse]  # type: ignore[assignment]
-    """Ends a live execution as CANCELED; its tasks are withdrawn. Cancelling a
-    cancelled execution changes nothing.
+    """Ends a live execution as CANCELED; its tasks are withdrawn, and the children
+    that it waits for are cancelled too. Cancelling a cancelled execution changes
+    nothing.
 
     Errors:
     - INVALID_ARGUMENT (`INVALID_FIELD`): no id.
@@ -274,6 +306,24 @@ class ExecutionServiceAsyncStub(ExecutionServiceStub):
     - INVALID_ARGUMENT (`INVALID_FIELD`): no id, a negative number.
     - NOT_FOUND (`EXECUTION_NOT_FOUND`): no such execution, or it was deleted.
     - OUT_OF_RANGE (`SEQUENCE_OUT_OF_RANGE`): the number lies behind the history's end.
+    """
+    WatchExecutions: _aio.UnaryStreamMultiCallable[_execution_service_pb2.WatchExecutionsRequest, _execution_service_pb2.WatchExecutionsResponse]  # type: ignore[assignment]
+    """Streams how executions stand: first the present status of each that passes
+    the filter, newest first, then every change of a status, in order. It does not
+    end by itself. Whoever was cut off goes on from the last position.
+
+    Errors:
+    - INVALID_ARGUMENT (`INVALID_FIELD`): an unknown status, a bad label, a
+      negative position.
+    - OUT_OF_RANGE (`POSITION_OUT_OF_RANGE`): the position lies ahead, or so far
+      back that changes after it are no longer kept. Begin anew, without one.
+    """
+    ListStepVisits: _aio.UnaryUnaryMultiCallable[_execution_service_pb2.ListStepVisitsRequest, _execution_service_pb2.ListStepVisitsResponse]  # type: ignore[assignment]
+    """Lists the visits of steps of an execution, in the order in which they began.
+
+    Errors:
+    - INVALID_ARGUMENT (`INVALID_FIELD`): no id, a negative number.
+    - NOT_FOUND (`EXECUTION_NOT_FOUND`): no such execution.
     """
 
 class ExecutionServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -343,6 +393,18 @@ class ExecutionServiceServicer(metaclass=_abc_1.ABCMeta):
         """
 
     @_abc_1.abstractmethod
+    def CountExecutions(
+        self,
+        request: _execution_service_pb2.CountExecutionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_execution_service_pb2.CountExecutionsResponse, _abc.Awaitable[_execution_service_pb2.CountExecutionsResponse]]:
+        """Counts executions.
+
+        Errors:
+        - INVALID_ARGUMENT (`INVALID_FIELD`): an unknown status, a bad label.
+        """
+
+    @_abc_1.abstractmethod
     def SignalExecution(
         self,
         request: _execution_service_pb2.SignalExecutionRequest,
@@ -399,8 +461,9 @@ class ExecutionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _execution_service_pb2.CancelExecutionRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_execution_service_pb2.CancelExecutionResponse, _abc.Awaitable[_execution_service_pb2.CancelExecutionResponse]]:
-        """Ends a live execution as CANCELED; its tasks are withdrawn. Cancelling a
-        cancelled execution changes nothing.
+        """Ends a live execution as CANCELED; its tasks are withdrawn, and the children
+        that it waits for are cancelled too. Cancelling a cancelled execution changes
+        nothing.
 
         Errors:
         - INVALID_ARGUMENT (`INVALID_FIELD`): no id.
@@ -467,6 +530,36 @@ class ExecutionServiceServicer(metaclass=_abc_1.ABCMeta):
         - INVALID_ARGUMENT (`INVALID_FIELD`): no id, a negative number.
         - NOT_FOUND (`EXECUTION_NOT_FOUND`): no such execution, or it was deleted.
         - OUT_OF_RANGE (`SEQUENCE_OUT_OF_RANGE`): the number lies behind the history's end.
+        """
+
+    @_abc_1.abstractmethod
+    def WatchExecutions(
+        self,
+        request: _execution_service_pb2.WatchExecutionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_execution_service_pb2.WatchExecutionsResponse], _abc.AsyncIterator[_execution_service_pb2.WatchExecutionsResponse]]:
+        """Streams how executions stand: first the present status of each that passes
+        the filter, newest first, then every change of a status, in order. It does not
+        end by itself. Whoever was cut off goes on from the last position.
+
+        Errors:
+        - INVALID_ARGUMENT (`INVALID_FIELD`): an unknown status, a bad label, a
+          negative position.
+        - OUT_OF_RANGE (`POSITION_OUT_OF_RANGE`): the position lies ahead, or so far
+          back that changes after it are no longer kept. Begin anew, without one.
+        """
+
+    @_abc_1.abstractmethod
+    def ListStepVisits(
+        self,
+        request: _execution_service_pb2.ListStepVisitsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_execution_service_pb2.ListStepVisitsResponse, _abc.Awaitable[_execution_service_pb2.ListStepVisitsResponse]]:
+        """Lists the visits of steps of an execution, in the order in which they began.
+
+        Errors:
+        - INVALID_ARGUMENT (`INVALID_FIELD`): no id, a negative number.
+        - NOT_FOUND (`EXECUTION_NOT_FOUND`): no such execution.
         """
 
 def add_ExecutionServiceServicer_to_server(servicer: ExecutionServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

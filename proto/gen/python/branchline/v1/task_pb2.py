@@ -27,7 +27,7 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x62ranchline/v1/task.proto\x12\rbranchline.v1\x1a\x1d\x62ranchline/v1/execution.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb9\x04\n\x04Task\x12\r\n\x05token\x18\x01 \x01(\t\x12\x14\n\x0c\x65xecution_id\x18\x02 \x01(\t\x12\x10\n\x08workflow\x18\x03 \x01(\t\x12\x0f\n\x07version\x18\x04 \x01(\x05\x12\x0e\n\x06\x62ranch\x18\x05 \x01(\t\x12\x0c\n\x04step\x18\x06 \x01(\t\x12\x10\n\x08\x61\x63tivity\x18\x07 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x08 \x01(\x05\x12\x10\n\x08\x64\x65livery\x18\t \x01(\x05\x12\x11\n\x04item\x18\n \x01(\x05H\x00\x88\x01\x01\x12\x17\n\x0fparameters_json\x18\x0b \x01(\t\x12,\n\x08\x64\x65\x61\x64line\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x34\n\x11heartbeat_timeout\x18\r \x01(\x0b\x32\x19.google.protobuf.Duration\x12<\n\rrecorded_json\x18\x0e \x03(\x0b\x32%.branchline.v1.Task.RecordedJsonEntry\x12<\n\rreceived_json\x18\x0f \x03(\x0b\x32%.branchline.v1.Task.ReceivedJsonEntry\x12\x17\n\x0ftimed_out_waits\x18\x10 \x03(\t\x1a\x33\n\x11RecordedJsonEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a\x33\n\x11ReceivedJsonEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x07\n\x05_item\"\xdd\x01\n\x0bTaskOutcome\x12\r\n\x05token\x18\x01 \x01(\t\x12.\n\tcompleted\x18\x02 \x01(\x0b\x32\x19.branchline.v1.TaskResultH\x00\x12(\n\x06\x66\x61iled\x18\x03 \x01(\x0b\x32\x16.branchline.v1.FailureH\x00\x12.\n\x08released\x18\x04 \x01(\x0b\x32\x1a.branchline.v1.TaskReleaseH\x00\x12*\n\x07waiting\x18\x05 \x01(\x0b\x32\x17.branchline.v1.TaskWaitH\x00\x42\t\n\x07outcome\"C\n\nTaskResult\x12\x13\n\x0bresult_json\x18\x01 \x01(\t\x12\x10\n\x08set_json\x18\x02 \x01(\t\x12\x0e\n\x06remove\x18\x03 \x03(\t\"\r\n\x0bTaskRelease\"R\n\x08TaskWait\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05topic\x18\x02 \x01(\t\x12*\n\x07timeout\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\"<\n\nTaskRecord\x12\r\n\x05token\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\t\x12\x12\n\nvalue_json\x18\x03 \x01(\t\"Z\n\tRecordAck\x12\r\n\x05token\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\t\x12\x10\n\x08\x61\x63\x63\x65pted\x18\x03 \x01(\x08\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x0f\n\x07message\x18\x05 \x01(\t\"B\n\rTaskHeartbeat\x12\r\n\x05token\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x11\n\tdata_json\x18\x03 \x01(\t\"N\n\nOutcomeAck\x12\r\n\x05token\x18\x01 \x01(\t\x12\x10\n\x08\x61\x63\x63\x65pted\x18\x02 \x01(\x08\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0f\n\x07message\x18\x04 \x01(\t\"X\n\x10TaskCancellation\x12\r\n\x05token\x18\x01 \x01(\t\x12\x35\n\x06reason\x18\x02 \x01(\x0e\x32%.branchline.v1.TaskCancellationReason*\xbb\x01\n\x16TaskCancellationReason\x12(\n$TASK_CANCELLATION_REASON_UNSPECIFIED\x10\x00\x12&\n\"TASK_CANCELLATION_REASON_WITHDRAWN\x10\x01\x12&\n\"TASK_CANCELLATION_REASON_TIMED_OUT\x10\x02\x12\'\n#TASK_CANCELLATION_REASON_LEASE_LOST\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x62ranchline/v1/task.proto\x12\rbranchline.v1\x1a\x1d\x62ranchline/v1/execution.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd2\x04\n\x04Task\x12\r\n\x05token\x18\x01 \x01(\t\x12\x14\n\x0c\x65xecution_id\x18\x02 \x01(\t\x12\x10\n\x08workflow\x18\x03 \x01(\t\x12\x0f\n\x07version\x18\x04 \x01(\x05\x12\x0e\n\x06\x62ranch\x18\x05 \x01(\t\x12\x0c\n\x04step\x18\x06 \x01(\t\x12\x10\n\x08\x61\x63tivity\x18\x07 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x08 \x01(\x05\x12\x10\n\x08\x64\x65livery\x18\t \x01(\x05\x12\x11\n\x04item\x18\n \x01(\x05H\x00\x88\x01\x01\x12\x17\n\x0fparameters_json\x18\x0b \x01(\t\x12,\n\x08\x64\x65\x61\x64line\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x34\n\x11heartbeat_timeout\x18\r \x01(\x0b\x32\x19.google.protobuf.Duration\x12<\n\rrecorded_json\x18\x0e \x03(\x0b\x32%.branchline.v1.Task.RecordedJsonEntry\x12<\n\rreceived_json\x18\x0f \x03(\x0b\x32%.branchline.v1.Task.ReceivedJsonEntry\x12\x17\n\x0ftimed_out_waits\x18\x10 \x03(\t\x12\x17\n\x0fidempotency_key\x18\x11 \x01(\t\x1a\x33\n\x11RecordedJsonEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a\x33\n\x11ReceivedJsonEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x07\n\x05_item\"\xdd\x01\n\x0bTaskOutcome\x12\r\n\x05token\x18\x01 \x01(\t\x12.\n\tcompleted\x18\x02 \x01(\x0b\x32\x19.branchline.v1.TaskResultH\x00\x12(\n\x06\x66\x61iled\x18\x03 \x01(\x0b\x32\x16.branchline.v1.FailureH\x00\x12.\n\x08released\x18\x04 \x01(\x0b\x32\x1a.branchline.v1.TaskReleaseH\x00\x12*\n\x07waiting\x18\x05 \x01(\x0b\x32\x17.branchline.v1.TaskWaitH\x00\x42\t\n\x07outcome\"C\n\nTaskResult\x12\x13\n\x0bresult_json\x18\x01 \x01(\t\x12\x10\n\x08set_json\x18\x02 \x01(\t\x12\x0e\n\x06remove\x18\x03 \x03(\t\"\r\n\x0bTaskRelease\"R\n\x08TaskWait\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05topic\x18\x02 \x01(\t\x12*\n\x07timeout\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\"<\n\nTaskRecord\x12\r\n\x05token\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\t\x12\x12\n\nvalue_json\x18\x03 \x01(\t\"Z\n\tRecordAck\x12\r\n\x05token\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\t\x12\x10\n\x08\x61\x63\x63\x65pted\x18\x03 \x01(\x08\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x0f\n\x07message\x18\x05 \x01(\t\"B\n\rTaskHeartbeat\x12\r\n\x05token\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x11\n\tdata_json\x18\x03 \x01(\t\"N\n\nOutcomeAck\x12\r\n\x05token\x18\x01 \x01(\t\x12\x10\n\x08\x61\x63\x63\x65pted\x18\x02 \x01(\x08\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0f\n\x07message\x18\x04 \x01(\t\"X\n\x10TaskCancellation\x12\r\n\x05token\x18\x01 \x01(\t\x12\x35\n\x06reason\x18\x02 \x01(\x0e\x32%.branchline.v1.TaskCancellationReason*\xbb\x01\n\x16TaskCancellationReason\x12(\n$TASK_CANCELLATION_REASON_UNSPECIFIED\x10\x00\x12&\n\"TASK_CANCELLATION_REASON_WITHDRAWN\x10\x01\x12&\n\"TASK_CANCELLATION_REASON_TIMED_OUT\x10\x02\x12\'\n#TASK_CANCELLATION_REASON_LEASE_LOST\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,30 +38,30 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TASK_RECORDEDJSONENTRY']._serialized_options = b'8\001'
   _globals['_TASK_RECEIVEDJSONENTRY']._loaded_options = None
   _globals['_TASK_RECEIVEDJSONENTRY']._serialized_options = b'8\001'
-  _globals['_TASKCANCELLATIONREASON']._serialized_start=1496
-  _globals['_TASKCANCELLATIONREASON']._serialized_end=1683
+  _globals['_TASKCANCELLATIONREASON']._serialized_start=1521
+  _globals['_TASKCANCELLATIONREASON']._serialized_end=1708
   _globals['_TASK']._serialized_start=140
-  _globals['_TASK']._serialized_end=709
-  _globals['_TASK_RECORDEDJSONENTRY']._serialized_start=596
-  _globals['_TASK_RECORDEDJSONENTRY']._serialized_end=647
-  _globals['_TASK_RECEIVEDJSONENTRY']._serialized_start=649
-  _globals['_TASK_RECEIVEDJSONENTRY']._serialized_end=700
-  _globals['_TASKOUTCOME']._serialized_start=712
-  _globals['_TASKOUTCOME']._serialized_end=933
-  _globals['_TASKRESULT']._serialized_start=935
-  _globals['_TASKRESULT']._serialized_end=1002
-  _globals['_TASKRELEASE']._serialized_start=1004
-  _globals['_TASKRELEASE']._serialized_end=1017
-  _globals['_TASKWAIT']._serialized_start=1019
-  _globals['_TASKWAIT']._serialized_end=1101
-  _globals['_TASKRECORD']._serialized_start=1103
-  _globals['_TASKRECORD']._serialized_end=1163
-  _globals['_RECORDACK']._serialized_start=1165
-  _globals['_RECORDACK']._serialized_end=1255
-  _globals['_TASKHEARTBEAT']._serialized_start=1257
-  _globals['_TASKHEARTBEAT']._serialized_end=1323
-  _globals['_OUTCOMEACK']._serialized_start=1325
-  _globals['_OUTCOMEACK']._serialized_end=1403
-  _globals['_TASKCANCELLATION']._serialized_start=1405
-  _globals['_TASKCANCELLATION']._serialized_end=1493
+  _globals['_TASK']._serialized_end=734
+  _globals['_TASK_RECORDEDJSONENTRY']._serialized_start=621
+  _globals['_TASK_RECORDEDJSONENTRY']._serialized_end=672
+  _globals['_TASK_RECEIVEDJSONENTRY']._serialized_start=674
+  _globals['_TASK_RECEIVEDJSONENTRY']._serialized_end=725
+  _globals['_TASKOUTCOME']._serialized_start=737
+  _globals['_TASKOUTCOME']._serialized_end=958
+  _globals['_TASKRESULT']._serialized_start=960
+  _globals['_TASKRESULT']._serialized_end=1027
+  _globals['_TASKRELEASE']._serialized_start=1029
+  _globals['_TASKRELEASE']._serialized_end=1042
+  _globals['_TASKWAIT']._serialized_start=1044
+  _globals['_TASKWAIT']._serialized_end=1126
+  _globals['_TASKRECORD']._serialized_start=1128
+  _globals['_TASKRECORD']._serialized_end=1188
+  _globals['_RECORDACK']._serialized_start=1190
+  _globals['_RECORDACK']._serialized_end=1280
+  _globals['_TASKHEARTBEAT']._serialized_start=1282
+  _globals['_TASKHEARTBEAT']._serialized_end=1348
+  _globals['_OUTCOMEACK']._serialized_start=1350
+  _globals['_OUTCOMEACK']._serialized_end=1428
+  _globals['_TASKCANCELLATION']._serialized_start=1430
+  _globals['_TASKCANCELLATION']._serialized_end=1518
 # @@protoc_insertion_point(module_scope)

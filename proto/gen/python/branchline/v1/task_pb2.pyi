@@ -112,6 +112,7 @@ class Task(_message.Message):
     RECORDED_JSON_FIELD_NUMBER: _builtins.int
     RECEIVED_JSON_FIELD_NUMBER: _builtins.int
     TIMED_OUT_WAITS_FIELD_NUMBER: _builtins.int
+    IDEMPOTENCY_KEY_FIELD_NUMBER: _builtins.int
     token: _builtins.str
     """Names this delivery in everything that the worker says of it. Opaque."""
     execution_id: _builtins.str
@@ -134,6 +135,11 @@ class Task(_message.Message):
     """The item's index from 0, in a step with `each`."""
     parameters_json: _builtins.str
     """The parameters: the text of a JSON object."""
+    idempotency_key: _builtins.str
+    """Names the effect that the activity is to have: the same for all deliveries and
+    attempts of this item of this step visit, and for no other. Meant for systems
+    that ignore a request which they have seen before.
+    """
     @_builtins.property
     def deadline(self) -> _timestamp_pb2.Timestamp:
         """When the attempt is timed out. Left out: never."""
@@ -173,10 +179,11 @@ class Task(_message.Message):
         recorded_json: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         received_json: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         timed_out_waits: _abc.Iterable[_builtins.str] | None = ...,
+        idempotency_key: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_item", b"_item", "deadline", b"deadline", "heartbeat_timeout", b"heartbeat_timeout", "item", b"item"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_item", b"_item", "activity", b"activity", "attempt", b"attempt", "branch", b"branch", "deadline", b"deadline", "delivery", b"delivery", "execution_id", b"execution_id", "heartbeat_timeout", b"heartbeat_timeout", "item", b"item", "parameters_json", b"parameters_json", "received_json", b"received_json", "recorded_json", b"recorded_json", "step", b"step", "timed_out_waits", b"timed_out_waits", "token", b"token", "version", b"version", "workflow", b"workflow"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_item", b"_item", "activity", b"activity", "attempt", b"attempt", "branch", b"branch", "deadline", b"deadline", "delivery", b"delivery", "execution_id", b"execution_id", "heartbeat_timeout", b"heartbeat_timeout", "idempotency_key", b"idempotency_key", "item", b"item", "parameters_json", b"parameters_json", "received_json", b"received_json", "recorded_json", b"recorded_json", "step", b"step", "timed_out_waits", b"timed_out_waits", "token", b"token", "version", b"version", "workflow", b"workflow"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__item: _TypeAlias = _typing.Literal["item"]  # noqa: Y015
     _WhichOneofArgType__item: _TypeAlias = _typing.Literal["_item", b"_item"]  # noqa: Y015

@@ -61,6 +61,8 @@ def create_executions() -> None:
         sa.Column("close_time", sa.BigInteger()),
         sa.Column("wake_at", sa.BigInteger()),
         sa.Column("request_id", sa.Text()),
+        sa.Column("parent", sa.Text()),
+        sa.Column("labels", sa.Text()),
         sa.Column("error", sa.Text()),
         sa.Column("outputs", sa.Text()),
         sa.PrimaryKeyConstraint("key", name=op.f("pk_executions")),
@@ -83,6 +85,28 @@ def create_executions() -> None:
     )
     op.create_index("ix_executions_status", "executions", ["status"])
     op.create_index("ix_executions_workflow_status", "executions", ["workflow", "status"])
+    op.create_index(
+        "ix_executions_parent",
+        "executions",
+        ["parent"],
+        sqlite_where=sa.text("parent IS NOT NULL"),
+        postgresql_where=sa.text("parent IS NOT NULL"),
+    )
+    op.create_table(
+        "labels",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("value", sa.Text(), nullable=False),
+        sa.Column("execution_key", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name", "value", "execution_key", name=op.f("pk_labels")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "status_changes",
+        sa.Column("position", KEY, nullable=False, autoincrement=False),
+        sa.Column("time", sa.BigInteger(), nullable=False),
+        sa.Column("changes", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("position", name=op.f("pk_status_changes")),
+    )
 
 
 def create_tasks() -> None:
@@ -113,5 +137,14 @@ def create_tasks() -> None:
 
 
 def downgrade() -> None:
-    for table in ("tasks", "snapshots", "history", "executions", "workflows", "meta"):
+    for table in (
+        "tasks",
+        "snapshots",
+        "history",
+        "status_changes",
+        "labels",
+        "executions",
+        "workflows",
+        "meta",
+    ):
         op.drop_table(table)

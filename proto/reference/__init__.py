@@ -1,0 +1,1 @@
+"""The reference of the API, written from the protos and their comments."""
