@@ -1,0 +1,1 @@
+"""A language model that works in a loop: ``python -m examples.agent_loop``."""

@@ -1,0 +1,1 @@
+"""An expense claim that somebody approves: ``python -m examples.approval``."""

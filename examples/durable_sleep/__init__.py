@@ -1,0 +1,1 @@
+"""A sleep that outlives its server: ``python -m examples.durable_sleep``."""

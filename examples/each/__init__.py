@@ -1,0 +1,1 @@
+"""Invoices for many customers: ``branchline run examples/each/each.yaml -i 'hours=...'``."""

@@ -1,0 +1,1 @@
+"""A newspaper that an operator lets go: ``python -m examples.pausing``."""
