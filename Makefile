@@ -4,7 +4,7 @@
 VENV  := .venv
 BIN   := $(VENV)/bin
 STAMP := $(VENV)/.installed
-CODE  := engine server client tests examples proto/generate.py
+CODE  := engine server client tests examples proto/generate.py proto/reference
 ARGS  ?=
 
 .DEFAULT_GOAL := help
@@ -60,12 +60,14 @@ proto-lint: $(STAMP) ## Lint the protos
 	$(BIN)/buf lint proto
 
 .PHONY: proto-check
-proto-check: $(STAMP) ## Check that the generated code is up to date
+proto-check: $(STAMP) ## Check that the generated code and the reference of the API are up to date
 	$(BIN)/python proto/generate.py --check
+	$(BIN)/python -m proto.reference --check
 
 .PHONY: proto
-proto: $(STAMP) ## Generate the code of the protos
+proto: $(STAMP) ## Generate the code of the protos and the reference of the API
 	$(BIN)/python proto/generate.py
+	$(BIN)/python -m proto.reference
 
 .PHONY: format
 format: $(STAMP) ## Format the code and repair what can be repaired
