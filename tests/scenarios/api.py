@@ -10,8 +10,15 @@ from typing import Any
 
 import grpc
 from grpc import aio
+from msgspec import UNSET
 
-from branchline.v1 import event_pb2, execution_pb2, execution_service_pb2, workflow_pb2
+from branchline.v1 import (
+    event_pb2,
+    execution_pb2,
+    execution_service_pb2,
+    step_visit_pb2,
+    workflow_pb2,
+)
 from branchline.v1 import workflow_service_pb2 as workflows_pb2
 from branchline.v1.execution_service_pb2_grpc import ExecutionServiceStub
 from branchline.v1.workflow_service_pb2_grpc import WorkflowServiceStub
@@ -69,6 +76,7 @@ class Api:
             id=start.id,
             request_id=start.request_id,
             inputs_json=json.dumps(start.inputs),
+            labels=None if start.labels is UNSET else start.labels,
         )
         answer: execution_service_pb2.StartExecutionResponse
         answer = await _once(self._executions.StartExecution, request)
@@ -85,17 +93,32 @@ class Api:
 
     async def executions_of(self, workflow: str) -> list[execution_pb2.Execution]:
         """The executions of a workflow, newest first."""
+        return await self.executions(execution_service_pb2.ExecutionFilter(workflow=workflow))
+
+    async def executions(
+        self, wanted: execution_service_pb2.ExecutionFilter, page_size: int = 0
+    ) -> list[execution_pb2.Execution]:
+        """The executions that pass a filter, newest first."""
         found: list[execution_pb2.Execution] = []
         token = ""
         while True:
             request = execution_service_pb2.ListExecutionsRequest(
-                filter=execution_service_pb2.ExecutionFilter(workflow=workflow), page_token=token
+                filter=wanted, page_size=page_size, page_token=token
             )
             answer = await _again(self._executions.ListExecutions, request)
             found += answer.executions
             token = answer.next_page_token
             if not token:
                 return found
+
+    async def count(
+        self, wanted: execution_service_pb2.ExecutionFilter
+    ) -> execution_service_pb2.CountExecutionsResponse:
+        """How many executions pass a filter."""
+        request = execution_service_pb2.CountExecutionsRequest(filter=wanted)
+        answer: execution_service_pb2.CountExecutionsResponse
+        answer = await _again(self._executions.CountExecutions, request)
+        return answer
 
     async def signal(self, execution_id: str, signal: Signal) -> None:
         """Send a signal."""
@@ -150,6 +173,17 @@ class Api:
             after = answer.next_after_sequence
             if not after:
                 return events
+
+    async def step_visits(self, execution_id: str) -> list[step_visit_pb2.StepVisit]:
+        """The step visits of an execution, in the order in which they began."""
+        visits: list[step_visit_pb2.StepVisit] = []
+        request = execution_service_pb2.ListStepVisitsRequest(execution_id=execution_id)
+        while True:
+            answer = await _again(self._executions.ListStepVisits, request)
+            visits += answer.visits
+            if not answer.next_after_number:
+                return visits
+            request.after_number = answer.next_after_number
 
     async def watch(
         self, execution_id: str, after: int

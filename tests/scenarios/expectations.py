@@ -15,7 +15,9 @@ from tests.scenarios import outcomes
 from tests.scenarios.api import is_closed, status_name
 from tests.scenarios.compare import differs, same, same_in_any_order
 from tests.scenarios.durations import seconds
+from tests.scenarios.lists import judge_lists
 from tests.scenarios.outcomes import Seen, judge_outcome
+from tests.scenarios.progress import judge_progress
 from tests.scenarios.registering import judge_round_trip
 from tests.scenarios.scenario import Elapsed, Expect, Outcome, WaitingTask
 from tests.scenarios.stage import SELF, Stage
@@ -181,8 +183,10 @@ _CHECKS: dict[str, Callable[[Stage, Any], Awaitable[list[str]]]] = {
     "children": _children,
     "follow_up_errors": _follow_up_errors,
     "round_trip": _round_trip,
+    "listed": judge_lists,
     "elapsed": _elapsed,
     "parameters": _parameters,
+    "progress": judge_progress,
 }
 
 CHECKED = frozenset(

@@ -10,13 +10,8 @@ from __future__ import annotations
 from tests.scenarios.scenario import Scenario
 from tests.scenarios.uses import uses_of
 
-_LISTS = "executions are not counted, nor listed by labels and parent, yet"
-
 MISSING = {
-    "start labels": "executions have no labels yet",
-    "expect progress": "the progress of step visits is not told yet",
     "expect status_changes": "changes of status cannot be watched yet",
-    "expect listed": _LISTS,
 }
 """By use, as ``uses_of`` tells them: why it does not work yet."""
 

@@ -26,7 +26,7 @@ def run(*arguments: str) -> tuple[int, list[str]]:
 
 def test_sound_scenarios_pass() -> None:
     code, lines = run(str(DATA / "sound"))
-    assert lines[-1] == "3 passed, 0 failed, 0 skipped", lines
+    assert lines[-1] == "4 passed, 0 failed, 0 skipped", lines
     assert code == 0
 
 
@@ -56,6 +56,7 @@ def test_each_difference_is_told() -> None:
         "parameters of add",
         "suspension",
         "error",
+        'listed {"labels": {"a": "b"}}',
     ):
         assert f"\n    {what}: " in told
 

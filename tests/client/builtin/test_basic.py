@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 
 import pytest
 
@@ -13,6 +14,12 @@ from tests.client.builtin.calling import run
 def test_the_shipped_activities() -> None:
     assert list(BUILTINS) == ["print", "time", "json", "random", "fail", "http"]
     assert [activity_of(function).name for function in BUILTINS.values()] == list(BUILTINS)
+
+
+@pytest.mark.parametrize(("name", "how"), [("shell", "shell()"), ("file", "file(root)")])
+def test_what_reaches_further_is_not_taken_by_name(name: str, how: str) -> None:
+    with pytest.raises(ValueError, match=f"{name} is made by {re.escape(how)}"):
+        builtin("json", name)
 
 
 def test_they_are_taken_by_name() -> None:

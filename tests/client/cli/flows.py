@@ -44,6 +44,17 @@ steps:
   - {name: gate, pause: {reason: never}, next: [{step: gate, condition: state.missing}]}
 """
 
+# What is offered only when it is named.
+TOOLS = """
+name: tools
+steps:
+  - {name: say, activity: shell, parameters: {command: "echo hello"}, store: said, next: keep}
+  - name: keep
+    activity: file
+    parameters: {operation: write, path: memo, content: "${state.said.stdout}"}
+outputs: [{name: said, variable: said.stdout}]
+"""
+
 SLEEP = """
 name: sleep
 steps:

@@ -1,4 +1,4 @@
-"""start, list, show, signal, cancel, delete, watch and history."""
+"""start, list, count, show, signal, cancel, delete, watch and history."""
 
 from __future__ import annotations
 
@@ -68,6 +68,46 @@ def test_list_filters_and_limits(on_server: CommandLine, asking: str) -> None:
     assert {found["status"] for found in canceled} == {"CANCELED"}
     assert on_server("list", "--workflow", "nothing", "--json").document == []
     assert len(on_server("list", "--limit", "1", "--json").document) == 1
+
+
+def test_labels_lead_to_their_executions(on_server: CommandLine, execution_id: str) -> None:
+    flags = ("--label", f"run={execution_id}", "--label", "colour=a=b")
+    assert on_server("start", "ask", "--id", execution_id, *flags).code == 0
+    on_server("start", "ask", "--label", f"run={execution_id}")
+    [found] = on_server("list", *flags, "--json").document
+    assert (found["id"], found["labels"]["colour"]) == (execution_id, "a=b")
+    assert on_server("list", *flags, "--parent", execution_id, "--json").document == []
+    shown = on_server("show", execution_id).out
+    assert f"run={execution_id}\n" in shown
+    assert "colour=a=b\n" in shown
+
+
+def test_count_tells_how_many_there_are_of_each_status(
+    on_server: CommandLine, execution_id: str
+) -> None:
+    label = ("--label", f"run={execution_id}")
+    for _ in range(2):
+        on_server("start", "ask", *label)
+    on_server("start", "ask", "--id", execution_id, *label)
+    on_server("cancel", execution_id)
+    rows = [line.split() for line in on_server("count", *label).out.splitlines()]
+    assert rows == [["STATUS", "COUNT"], ["SUSPENDED", "2"], ["CANCELED", "1"], ["all", "3"]]
+    assert on_server("count", *label, "--status", "canceled", "--json").document == {
+        "total": 1,
+        "by_status": {"CANCELED": 1},
+    }
+
+
+def test_a_start_has_a_time_of_its_own(on_server: CommandLine) -> None:
+    result = on_server("start", "ask", "--timeout", "50ms", "--wait")
+    assert result.code == 3
+    assert "timeout" in result.err
+
+
+def test_a_label_that_is_none_is_refused(on_server: CommandLine) -> None:
+    result = on_server("start", "ask", "--label", "a b=c")
+    assert result.code == 1
+    assert 'labels["a b"]' in result.err
 
 
 def test_a_list_is_a_table(on_server: CommandLine, asking: str) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.client.cli.calling import CommandLine, Process
-from tests.client.cli.flows import ASK, FAIL, GREET, SLEEP, write
+from tests.client.cli.flows import ASK, FAIL, GREET, SLEEP, TOOLS, write
 
 pytestmark = pytest.mark.system
 
@@ -141,6 +141,23 @@ def test_dev_serves_and_works(process: Start, branchline: CommandLine, tmp_path:
     ended = dev.end()
     assert (ended.code, ended.out) == (0, "hello world\n")
     assert (tmp_path / "branchline.db").is_file()
+
+
+def test_dev_runs_programs_when_it_is_told_to(
+    process: Start, branchline: CommandLine, tmp_path: Path
+) -> None:
+    """Its worker has no main thread, which processes are sometimes said to need."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    dev = process("dev", "--listen", address, "--builtin", "shell", "file", "--file-root", ".")
+    dev.read_until("serving")
+    at = ("--address", address)
+    assert branchline("register", write(tmp_path, "tools.yaml", TOOLS), *at).code == 0
+    assert branchline("start", "tools", "--wait", *at).document == {"said": "hello"}
+    assert (tmp_path / "memo").read_text() == "hello"
+    dev.signal(signal.SIGINT)
+    assert dev.end().code == 0
 
 
 def test_a_reader_that_has_enough_is_no_error(address: str) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.client.cli.calling import CommandLine
-from tests.client.cli.flows import ASK, BROKEN, DOUBLE, FAIL, GREET, OWN, SLEEP, write
+from tests.client.cli.flows import ASK, BROKEN, DOUBLE, FAIL, GREET, OWN, SLEEP, TOOLS, write
 
 
 def test_the_outputs_are_all_that_is_on_standard_output(
@@ -65,6 +65,25 @@ def test_an_activity_that_nobody_offers_is_named_at_once(
     assert (result.code, result.out) == (1, "")
     assert "  double (step double)\n" in result.err
     assert "--worker" in result.err
+
+
+def test_what_is_offered_on_request_is_named_with_its_flag(
+    branchline: CommandLine, tmp_path: Path
+) -> None:
+    result = branchline("run", write(tmp_path, "tools.yaml", TOOLS))
+    assert result.code == 1
+    assert "\nshell is offered with --builtin shell\n" in result.err
+    assert "\nfile is offered with --builtin file\n" in result.err
+
+
+def test_what_is_asked_for_is_offered_besides(branchline: CommandLine, tmp_path: Path) -> None:
+    path = write(tmp_path, "tools.yaml", TOOLS)
+    (tmp_path / "kept").mkdir()
+    result = branchline("run", path, "--builtin", "shell", "file", "--file-root", "kept")
+    assert result.document == {"said": "hello"}
+    assert (tmp_path / "kept" / "memo").read_text() == "hello"
+    greet = write(tmp_path, "greet.yaml", GREET)
+    assert branchline("run", greet, "--builtin", "shell").code == 0
 
 
 def test_problems_are_listed(branchline: CommandLine, tmp_path: Path) -> None:

@@ -10,13 +10,10 @@ from urllib.error import URLError
 from branchline.client.activities import activity
 from branchline.client.builtin._documents import parse, write
 from branchline.client.builtin._exchange import Exchange, Request, Response
-from branchline.client.definitions.durations import parse_duration
+from branchline.client.builtin._timeouts import seconds_of
 from branchline.client.errors import ActivityError
 
 _METHOD = re.compile("[A-Za-z-]+")
-
-MAX_TIMEOUT = 24 * 60 * 60
-"""The longest time that an exchange may be given, in seconds."""
 
 
 @activity(name="http")
@@ -43,7 +40,9 @@ def http_activity(
     request = Request(method.upper(), url, dict(headers or {}))
     _fill(request, body, json_payload)
     try:
-        return _result(Exchange(_seconds(timeout), follow_redirects=follow_redirects).run(request))
+        return _result(
+            Exchange(seconds_of(timeout), follow_redirects=follow_redirects).run(request)
+        )
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise _failure(error, f"{request.method} {url}", timeout) from None
 
@@ -58,19 +57,6 @@ def _fill(request: Request, body: str | None, json_payload: object) -> None:
     elif body is not None:
         request.body = body.encode()
         request.set_default("Content-Type", "text/plain; charset=utf-8")
-
-
-def _seconds(timeout: float | str) -> float:
-    try:
-        if isinstance(timeout, str):
-            seconds = parse_duration(timeout).ToNanoseconds() / 1e9
-        else:
-            seconds = float(timeout)
-    except ValueError as error:
-        raise ActivityError(f"timeout: {error}") from None
-    if not 0 < seconds <= MAX_TIMEOUT:
-        raise ActivityError(f"timeout must be above 0 and at most {MAX_TIMEOUT} seconds")
-    return seconds
 
 
 def _result(response: Response) -> dict[str, Any]:

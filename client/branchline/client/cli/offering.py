@@ -6,7 +6,7 @@ import importlib
 import importlib.util
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeAlias
@@ -48,23 +48,6 @@ def activities_in_file(path: Path) -> list[Function]:
     loader = spec.loader
     _importing(str(path), lambda: loader.exec_module(module))
     return _all_of(module, str(path))
-
-
-def builtin_activities(names: Sequence[str]) -> list[Function]:
-    """The built-in activities of these names; ``all`` stands for all of them.
-
-    Raises:
-        CommandError: there is none of a name.
-
-    """
-    from branchline.client.builtin import builtin
-
-    if not names:
-        return []
-    try:
-        return builtin() if "all" in names else builtin(*names)
-    except ValueError as error:
-        raise CommandError(str(error), Exit.USAGE) from error
 
 
 def by_name(functions: Iterable[Function]) -> dict[str, Function]:

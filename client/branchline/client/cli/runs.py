@@ -10,6 +10,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from branchline.client.cli.builtin import (
+    MORE_BUILTIN,
+    ON_REQUEST,
+    add_builtin,
+    builtin_activities,
+)
 from branchline.client.cli.commands import Commands
 from branchline.client.cli.embedding import embedded_for_now
 from branchline.client.cli.exits import CommandError, Exit
@@ -17,7 +23,6 @@ from branchline.client.cli.offering import (
     Function,
     activities_in_file,
     activities_named,
-    builtin_activities,
     by_name,
 )
 from branchline.client.cli.starting import followed, print_end
@@ -56,6 +61,7 @@ def add_commands(commands: Commands) -> None:
         default=[],
         help="activities to offer, as for `branchline worker`",
     )
+    add_builtin(parser, MORE_BUILTIN)
     parser.add_argument(
         "--database",
         metavar="FILE",
@@ -92,7 +98,7 @@ async def _executed(arguments: Namespace) -> ExecutionInfo:
     from branchline.client.worker import Worker
 
     path = Path(arguments.file)
-    offered = _offered(path, arguments.worker)
+    offered = _offered(path, arguments)
     async with (
         embedded_for_now(arguments.database) as address,
         Client(address) as client,
@@ -120,14 +126,14 @@ async def _closed(execution: Execution, timeout: float | None) -> ExecutionInfo:
         raise CommandError(message) from None
 
 
-def _offered(path: Path, targets: list[str]) -> Mapping[str, Function]:
+def _offered(path: Path, arguments: Namespace) -> Mapping[str, Function]:
     """The built-in activities and the user's, which win."""
     beside = path.with_name(_BESIDE)
-    if targets:
-        own = activities_named(targets)
+    if arguments.worker:
+        own = activities_named(arguments.worker)
     else:
         own = activities_in_file(beside) if beside.is_file() else []
-    return {**by_name(builtin_activities(["all"])), **by_name(own)}
+    return {**by_name(builtin_activities(arguments, always=["all"])), **by_name(own)}
 
 
 def _needed(path: Path) -> dict[str, dict[str, str]]:
@@ -146,12 +152,17 @@ def _refuse_missing(
     needed: Mapping[str, Mapping[str, str]], offered: Mapping[str, Function]
 ) -> None:
     missing = [
-        f"  {activity} (step {step})"
+        (activity, step)
         for steps in needed.values()
         for activity, step in steps.items()
         if activity not in offered
     ]
     if missing:
-        lines = ["nobody offers these activities:", *missing]
+        lines = [f"  {activity} (step {step})" for activity, step in missing]
         known = f"offered are {', '.join(sorted(offered))}; name a module with --worker to add its"
-        raise CommandError("\n".join([*lines, known]))
+        hints = [
+            f"{name} is offered with --builtin {name}"
+            for name in ON_REQUEST
+            if name in dict(missing)
+        ]
+        raise CommandError("\n".join(["nobody offers these activities:", *lines, known, *hints]))

@@ -5,11 +5,11 @@ from __future__ import annotations
 from argparse import ArgumentTypeError, Namespace
 
 from branchline.client.cli.beside import working_beside
+from branchline.client.cli.builtin import MORE_BUILTIN, add_builtin, builtin_activities
 from branchline.client.cli.commands import Commands
 from branchline.client.cli.connecting import PATIENCE, unreachable
 from branchline.client.cli.embedding import database_url, run_server
 from branchline.client.cli.exits import CommandError
-from branchline.client.cli.offering import builtin_activities
 from branchline.client.cli.output import print_json, print_text
 
 _HEALTH = {0: "UNKNOWN", 1: "SERVING", 2: "NOT_SERVING", 3: "SERVICE_UNKNOWN"}
@@ -46,6 +46,7 @@ def add_commands(commands: Commands) -> None:
         default="127.0.0.1:7717",
         help="the address to serve at (default: %(default)s)",
     )
+    add_builtin(parser, MORE_BUILTIN)
     commands.add(
         "health",
         _health,
@@ -56,7 +57,7 @@ def add_commands(commands: Commands) -> None:
 
 def _dev(arguments: Namespace) -> int:
     database, listen = database_url(arguments.database), arguments.listen
-    with working_beside(listen, builtin_activities(["all"])):
+    with working_beside(listen, builtin_activities(arguments, always=["all"])):
         return run_server(["--database", database, "--listen", listen])
 
 

@@ -6,9 +6,10 @@ import logging
 import sys
 from argparse import Namespace
 
+from branchline.client.cli.builtin import add_builtin, builtin_activities
 from branchline.client.cli.commands import Commands
 from branchline.client.cli.exits import CommandError, Exit
-from branchline.client.cli.offering import activities_named, builtin_activities, by_name
+from branchline.client.cli.offering import activities_named, by_name
 from branchline.client.cli.values import positive, seconds
 from branchline.client.cli.working import work_until_signalled
 
@@ -29,13 +30,10 @@ def add_commands(commands: Commands) -> None:
         help="an activity, a list of activities, or without ATTRIBUTE all of the module; "
         "modules are found in the current folder, too",
     )
-    parser.add_argument(
-        "--builtin",
-        metavar="NAME",
-        nargs="+",
-        action="extend",
-        default=[],
-        help="built-in activities to offer, too; `all` offers all",
+    add_builtin(
+        parser,
+        "built-in activities to offer, too; `all` offers all but `shell` and `file`, which are "
+        "offered only when named",
     )
     parser.add_argument(
         "--task-queue",
@@ -62,9 +60,7 @@ def add_commands(commands: Commands) -> None:
 async def _worker(arguments: Namespace) -> int:
     from branchline.client.worker import Worker
 
-    offered = by_name(
-        [*activities_named(arguments.activities), *builtin_activities(arguments.builtin)]
-    )
+    offered = by_name([*activities_named(arguments.activities), *builtin_activities(arguments)])
     if not offered:
         raise CommandError("no activities: name a MODULE[:ATTRIBUTE] or --builtin", Exit.USAGE)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
