@@ -19,7 +19,7 @@ from pathlib import Path
 
 from branchline.client import Client, Event, Execution
 from examples.audit.processes import free_address
-from examples.local import tell
+from examples.telling import tell
 
 _LEASE = "1"
 """Seconds until the server takes a silent worker for dead."""

@@ -7,21 +7,21 @@ import json
 import tempfile
 from pathlib import Path
 
-from branchline.client import Event, Execution
+from branchline.client import Execution, local
 from examples.durable_sleep.activities import send_mail
-from examples.local import local, tell
+from examples.telling import tell
 
 
 async def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
-        database = str(Path(folder, "trials.db"))
-        async with local([send_mail], database) as client:
+        database = Path(folder, "trials.db")
+        async with local([send_mail], database=database) as client:
             await client.register(Path(__file__).with_name("durable_sleep.yaml"))
             trial = await client.start("trial-subscription", {"reader": "Noor"})
             await fall_asleep(trial)
             tell("stopping the server")
         tell("the server is down; starting another one")
-        async with local([send_mail], database) as client:
+        async with local([send_mail], database=database) as client:
             trial = client.execution(trial.id)
             outputs = await trial.result()
             types = [event.type async for event in trial.events()]
@@ -30,11 +30,10 @@ async def main() -> None:
 
 
 async def fall_asleep(execution: Execution) -> None:
-    """Watch until it sleeps."""
-    async for item in execution.watch():
-        if isinstance(item, Event) and item.type == "sleep_started":
-            tell(f"asleep until {item.data['until']:%H:%M:%S} UTC")
-            return
+    """Wait until it sleeps."""
+    info = await execution.until("SUSPENDED")
+    if info.suspension and info.suspension.wake_time:
+        tell(f"asleep until {info.suspension.wake_time:%H:%M:%S} UTC")
 
 
 asyncio.run(main())

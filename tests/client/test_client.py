@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,27 @@ async def test_a_start_sends_inputs_with_every_digit() -> None:
         assert (run.id, run.version) == ("exec_1", 3)
         assert request.inputs_json == '{"n":12345678901234567890123}'
         assert (request.workflow, request.id, request.version) == ("order", "mine", 2)
+
+
+async def test_a_start_sends_labels_and_its_time() -> None:
+    async with ScriptedServer() as server, Client(server.address) as client:
+        server.script("StartExecution", STARTED)
+        await client.start("order", labels={"tenant": "acme"}, timeout=1.5)
+        await client.start("order")
+        labelled, plain = server.received["StartExecution"]
+        assert dict(labelled.labels) == {"tenant": "acme"}
+        assert labelled.timeout.ToTimedelta() == timedelta(seconds=1.5)
+        assert (dict(plain.labels), plain.HasField("timeout")) == ({}, False)
+
+
+@pytest.mark.parametrize("timeout", [float("nan"), float("inf"), 1e15])
+async def test_a_time_that_cannot_be_told_is_refused_before_anything_is_sent(
+    timeout: float,
+) -> None:
+    async with ScriptedServer() as server, Client(server.address) as client:
+        with pytest.raises(ValueError, match=r"timeout cannot be .* seconds"):
+            await client.start("order", timeout=timeout)
+        assert not server.received["StartExecution"]
 
 
 @pytest.mark.parametrize("passing", [UNAVAILABLE, OVERLOADED], ids=["unavailable", "overloaded"])
@@ -115,8 +136,13 @@ async def test_many_starts_are_answered_one_by_one_and_in_order() -> None:
     async with ScriptedServer() as server, Client(server.address) as client:
         server.script("StartExecutions", answer)
         first, second = await client.start_many(
-            [StartRequest(workflow="order"), StartRequest(workflow="order", id="used")]
+            [
+                StartRequest(workflow="order", labels={"a": "1"}, timeout=2),
+                StartRequest(workflow="order", id="used"),
+            ]
         )
+        labelled, _ = server.received["StartExecutions"][0].requests
+        assert (dict(labelled.labels), labelled.timeout.seconds) == ({"a": "1"}, 2)
         assert isinstance(first, Execution)
         assert first.id == "exec_1"
         assert isinstance(second, AlreadyExists)
@@ -241,24 +267,63 @@ async def test_lists_go_from_page_to_page() -> None:
 
 async def test_executions_are_listed_by_filter() -> None:
     first = pb.ListExecutionsResponse(
-        executions=[execution_pb2.Execution(id="e2", status=execution_pb2.EXECUTION_STATUS_FAILED)],
+        executions=[
+            execution_pb2.Execution(
+                id="e2",
+                status=execution_pb2.EXECUTION_STATUS_FAILED,
+                labels={"tenant": "acme"},
+                parent="e0",
+            )
+        ],
         next_page_token="more",
     )
     second = pb.ListExecutionsResponse(executions=[execution_pb2.Execution(id="e1")])
     async with ScriptedServer() as server, Client(server.address) as client:
         server.script("ListExecutions", first, second)
         listed = client.list_executions(
-            "order", [ExecutionStatus.FAILED], started_after=MOMENT, page_size=1
+            "order",
+            [ExecutionStatus.FAILED],
+            labels={"tenant": "acme"},
+            parent="e0",
+            started_after=MOMENT,
+            page_size=1,
         )
-        found = [(info.id, info.status) async for info in listed]
-        assert found == [("e2", ExecutionStatus.FAILED), ("e1", ExecutionStatus.UNKNOWN)]
+        found = [(info.id, info.status, info.labels, info.parent) async for info in listed]
+        assert found == [
+            ("e2", ExecutionStatus.FAILED, {"tenant": "acme"}, "e0"),
+            ("e1", ExecutionStatus.UNKNOWN, {}, ""),
+        ]
         request = server.received["ListExecutions"][1]
         assert request.filter == pb.ExecutionFilter(
             workflow="order",
             statuses=[execution_pb2.EXECUTION_STATUS_FAILED],
+            labels={"tenant": "acme"},
+            parent="e0",
             started_after=stamp(MOMENT),
         )
         assert (request.page_size, request.page_token) == (1, "more")
+
+
+async def test_executions_are_counted_by_filter() -> None:
+    answer = pb.CountExecutionsResponse(
+        total=5,
+        by_status=[
+            pb.StatusCount(status=execution_pb2.EXECUTION_STATUS_FAILED, count=2),
+            pb.StatusCount(status=98, count=1),  # type: ignore[arg-type]  # of a later API
+            pb.StatusCount(status=99, count=2),  # type: ignore[arg-type]  # of a later API
+        ],
+    )
+    async with ScriptedServer() as server, Client(server.address) as client:
+        server.script("CountExecutions", answer)
+        count = await client.count_executions("order", labels={"tenant": "acme"}, parent="e0")
+        assert (count.total, count.by_status) == (
+            5,
+            {ExecutionStatus.FAILED: 2, ExecutionStatus.UNKNOWN: 3},
+        )
+        [request] = server.received["CountExecutions"]
+        assert request.filter == pb.ExecutionFilter(
+            workflow="order", labels={"tenant": "acme"}, parent="e0"
+        )
 
 
 @pytest.mark.parametrize(
@@ -273,6 +338,8 @@ async def test_a_filter_that_means_nothing_is_refused(wanted: dict[str, Any]) ->
     async with Client() as client:
         with pytest.raises(ValueError, match=r"time zone|UNKNOWN"):
             await anext(client.list_executions(**wanted))
+        with pytest.raises(ValueError, match=r"time zone|UNKNOWN"):
+            await client.count_executions(**wanted)
 
 
 async def test_a_lost_answer_to_a_deletion_is_no_error() -> None:

@@ -158,8 +158,9 @@ async def test_a_cancelled_execution_raises() -> None:
 async def test_a_result_that_is_not_there_in_time_is_a_timeout() -> None:
     async with ScriptedServer() as server, Client(server.address) as client:
         server.script("GetExecution", RUNNING)
-        with pytest.raises(TimeoutError, match="e is RUNNING after 0 s"):
-            await client.execution("e").result(timeout=0)
+        for timeout in (0, timedelta(0)):
+            with pytest.raises(TimeoutError, match="e is RUNNING after 0 s"):
+                await client.execution("e").result(timeout=timeout)
 
 
 async def test_a_watch_goes_on_where_it_was_cut_without_gap_or_repeat() -> None:
@@ -186,6 +187,14 @@ async def test_a_watch_goes_on_where_it_was_cut_without_gap_or_repeat() -> None:
         assert (seen[2].data, seen[2].item) == (0.5, None)
         asked = [request.after_sequence for request in server.received["WatchExecution"]]
         assert asked == [2, 2, 4]
+
+
+async def test_a_watch_may_leave_out_progress() -> None:
+    half = pb.WatchExecutionResponse(progress=[event_pb2.Progress(message="half")])
+    async with ScriptedServer() as server, Client(server.address) as client:
+        server.script("WatchExecution", [watched(1), half, watched(2)])
+        events = [event async for event in client.execution("e").watch(progress=False)]
+        assert [event.sequence for event in events] == [1, 2]
 
 
 async def test_a_watch_gives_up_when_the_server_stays_away() -> None:
@@ -258,9 +267,19 @@ async def test_events_are_decoded_by_the_names_of_the_api() -> None:
     assert events[1].data == {
         "task": 1,
         "error": {"type": "t", "message": "m", "details": None},
+        "progress": None,
     }
     assert events[2].data == {"branch": "main", "items": [1, {"a": 2}]}
     assert events[3].data == {"branch": "main", "until": MOMENT}
+
+
+async def test_enums_of_events_are_told_by_name() -> None:
+    paused = event_pb2.BranchPaused(branch="main", next=event_pb2.NEXT_MOVE_ENTER, step="a")
+    events = [event_pb2.Event(sequence=1, branch_paused=paused)]
+    async with ScriptedServer() as server, Client(server.address) as client:
+        server.script("ListEvents", pb.ListEventsResponse(events=events))
+        [event] = [event async for event in client.execution("e").events()]
+    assert event.data == {"branch": "main", "reason": "", "next": "ENTER", "step": "a"}
 
 
 async def test_a_signal_is_repeated_as_the_same_signal() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -57,6 +58,17 @@ async def test_a_wait_in_vain_raises_a_timeout(function: Callable[..., Any]) -> 
         "timeout",
         "no signal on answer in 1.5 s",
     )
+
+
+async def test_the_time_of_a_wait_may_be_a_timedelta() -> None:
+    @activity
+    async def ask_for_days() -> object:
+        return activity.context().wait("answer", timeout=timedelta(days=2))
+
+    outcome = await outcome_of(ask_for_days)
+    assert outcome.waiting.timeout.ToTimedelta() == timedelta(days=2)
+    outcome = await outcome_of(ask_for_days, timed_out_waits=["1"])
+    assert outcome.failed.message == "no signal on answer in 172800 s"
 
 
 async def test_a_wait_in_vain_can_be_caught() -> None:

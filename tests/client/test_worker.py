@@ -271,6 +271,15 @@ async def test_the_context_tells_of_the_task() -> None:
     ]
 
 
+async def test_the_context_names_the_effect() -> None:
+    @activity
+    def name_it() -> str:
+        return activity.context().idempotency_key
+
+    outcome = await outcome_of(name_it, idempotency_key="5f0f8a0e")
+    assert result(outcome) == '"5f0f8a0e"'
+
+
 async def test_each_activity_has_its_own_context() -> None:
     both = asyncio.Barrier(2)
 

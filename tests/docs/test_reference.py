@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import fields
 
@@ -48,6 +49,16 @@ def test_every_flag_is_documented(capsys: pytest.CaptureFixture[str]) -> None:
     assert rows("server.md", "Settings").keys() == flags
 
 
-def test_every_event_is_documented() -> None:
+def test_every_event_is_documented_with_its_keys() -> None:
+    """What is in brackets explains a key."""
     described = rows("history-and-watching.md", "Events")
-    assert list(described) == [field.name for field in Event.DESCRIPTOR.oneofs[0].fields]
+    keys = {
+        name: re.findall(r"`(\w+)`", re.sub(r"\(.*?\)", "", row[2].rstrip(" |")))
+        for name, row in described.items()
+    }
+    kinds = {field.name: field.message_type for field in Event.DESCRIPTOR.oneofs[0].fields}
+    assert list(keys) == list(kinds)
+    assert keys == {
+        name: [field.name.removesuffix("_json") for field in kind.fields]
+        for name, kind in kinds.items()
+    }

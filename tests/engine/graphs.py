@@ -21,10 +21,17 @@ ERRORS = ("activity_failed", "timeout", "fatal_error", "busy")
 _WHENS = (*[""] * 6, "state.again", "!state.again", "state.n > 1", "has(state.x)", "state.x == 1")
 _KINDS = (
     *("activity", "activity", "each", "each", "wait", "wait"),
-    *("sleep", "join", "join", "pause"),
+    *("sleep", "join", "join", "pause", "child", "children"),
 )
 _PARAMETERS: tuple[Json, ...] = ({}, {"n": "${state.n}"}, {"x": "${state.x}"})
 _ITEMS: tuple[Json, ...] = ([], [1, "${state.n}"], "[1, 2, 3]", "state.x", {"k": 1})
+
+_FOLLOW_UPS: tuple[Json, ...] = (
+    {"workflow": "bread"},
+    {"workflow": "bread", "condition": "outputs.nothing"},
+    {"workflow": "cake", "condition": "false"},
+    {"workflow": "cake", "inputs": {"by": "${execution.id}"}},
+)
 
 _Draw = Callable[[st.SearchStrategy[Any]], Any]
 
@@ -39,13 +46,26 @@ def workflows(draw: _Draw) -> dict[str, Json]:
     steps[0] = step("s0", *edges[0])
     limit = draw(st.sampled_from([None, None, None, 300 * SECOND]))
     state = {"n": draw(st.integers(0, 2)), "again": draw(st.booleans()), "x": "bell"}
-    return {"steps": steps, "timeout": limit, "state": state}
+    follow_ups = draw(st.lists(st.sampled_from(_FOLLOW_UPS), max_size=3))
+    return {"steps": steps, "timeout": limit, "state": state, "follow_ups": follow_ups}
 
 
 def happenings() -> st.SearchStrategy[list[tuple[str, int]]]:
     """What happens, each with a number that chooses among what is there."""
     often = ["complete"] * 10 + ["fail"] * 3 + ["signal"] * 6 + ["wake"] * 4
-    seldom = ["stale", "early wake", "late wake", "pause", "pause", "unpause", "unpause", "unpause"]
+    often += ["begin"] * 6 + ["refuse"] + ["child completes"] * 4 + ["child fails"] * 2
+    seldom = [
+        "child is canceled",
+        "stale",
+        "stale child",
+        "early wake",
+        "late wake",
+        "pause",
+        "pause",
+        "unpause",
+        "unpause",
+        "unpause",
+    ]
     kinds = st.sampled_from([*often, *seldom])
     happened = st.lists(st.tuples(kinds, st.integers(0, 1000)), min_size=10, max_size=40)
     end = st.sampled_from([[], [], [("cancel", 0)]])
@@ -82,15 +102,18 @@ def _step(draw: _Draw, number: int, count: int, edges: list[Json], names: list[s
     fields |= _handlers(draw, later)
     if kind == "wait":
         return step(name, *edges, wait_signal=_wait(draw, later), **fields)
-    fields["parameters"] = draw(st.sampled_from(_PARAMETERS))
+    if kind in ("child", "children"):
+        fields["child"] = _child(draw)
+    else:
+        fields["parameters"] = draw(st.sampled_from(_PARAMETERS))
     fields["store"] = draw(st.sampled_from(["", "x"]))
-    if kind == "each":
+    if kind in ("each", "children"):
         fields["each"] = {
             "items": draw(st.sampled_from(_ITEMS)),
             "as": draw(st.sampled_from(["", "x"])),
             "max_concurrency": draw(st.integers(0, 2)),
         }
-    elif draw(st.booleans()):
+    elif kind == "activity" and draw(st.booleans()):
         edges = [*edges, to(f"s{draw(st.integers(0, number))}", when="state.again")]
     return step(name, *edges, **fields)
 
@@ -117,6 +140,15 @@ def _wait(draw: _Draw, later: list[str]) -> Json:
     }
 
 
+def _child(draw: _Draw) -> Json:
+    return {
+        "workflow": "bread",
+        "inputs": draw(st.sampled_from(_PARAMETERS)),
+        "wait": draw(st.sampled_from([True, True, False])),
+        "timeout": draw(st.sampled_from([None, 20 * SECOND])),
+    }
+
+
 def _handlers(draw: _Draw, later: list[str]) -> dict[str, Json]:
     types = st.lists(st.sampled_from(["all", "all", *ERRORS]), min_size=1, max_size=3)
     retry = [
@@ -125,6 +157,7 @@ def _handlers(draw: _Draw, later: list[str]) -> dict[str, Json]:
             "max_retries": draw(st.integers(0, 3)),
             "base_delay": draw(st.sampled_from([0, SECOND])),
             "jitter_strategy": draw(st.sampled_from(["NONE", "FULL"])),
+            "timeout": draw(st.sampled_from([None, None, 5 * SECOND])),
         }
         for _ in range(draw(st.integers(1, 2)))
     ]

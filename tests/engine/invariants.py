@@ -13,7 +13,16 @@ from branchline.engine.events import (
     BranchResumed,
     BranchStarted,
     BranchUnpaused,
+    ChildCompleted,
+    ChildFailed,
+    ChildrenStopped,
+    ChildRequested,
+    ChildStarted,
+    ChildTimedOut,
     Event,
+    FollowUpFailed,
+    FollowUpRequested,
+    FollowUpStarted,
     JoinPassed,
     SignalAwaited,
     SignalConsumed,
@@ -25,7 +34,14 @@ from branchline.engine.events import (
     TasksWithdrawn,
     WaitTimedOut,
 )
-from branchline.engine.state import MORE_ITEMS, AttemptRef, timer_key, timer_owner
+from branchline.engine.state import (
+    DEADLINE,
+    MORE_ITEMS,
+    REQUESTS,
+    AttemptRef,
+    timer_key,
+    timer_owner,
+)
 
 
 def check_state(state: Execution) -> None:
@@ -33,6 +49,8 @@ def check_state(state: Execution) -> None:
     live = state.live_branches()
     assert state.live == Counter(branch.status for branch in live)
     assert state.tasks == _pending(live)
+    check_children(state)
+    check_timers(state)
     assert sorted(branch for join in state.joins.values() for branch in join.waiting) == sorted(
         branch.id for branch in live if branch.status is Status.WAITING
     )
@@ -40,8 +58,9 @@ def check_state(state: Execution) -> None:
         check_nothing_is_left(state)
         return
     paused = {branch.id for branch in live if branch.status is Status.PAUSED}
-    assert state.tasks or state.timers.due or paused, "nothing will ever move this execution"
-    if len(paused) == len(live):
+    movers = state.tasks or state.timers.due or paused or state.children or state.requests
+    assert movers, "nothing will ever move this execution"
+    if paused and len(paused) == len(live):
         assert state.timers.due == {}, "a clock runs while everything is paused"
     for branch in live:
         assert _is_moved(state, branch), f"nobody moves {branch}"
@@ -51,11 +70,57 @@ def check_state(state: Execution) -> None:
         assert not kept, f"a signal of {topic} was kept from its waiter"
 
 
+def check_children(state: Execution) -> None:
+    """Children are those of the attempts; what is asked for is asked of the host."""
+    attempts = {
+        attempt.child: (AttemptRef(branch.id, item), attempt)
+        for branch in state.branches.values()
+        for item, attempt in branch.visit.attempts.items()
+        if attempt.child is not None
+    }
+    assert state.children == {child: ref for child, (ref, _) in attempts.items()}
+    asked = {child for child, (_, attempt) in attempts.items() if not attempt.execution}
+    follow_ups = state.requests.keys() - state.children.keys()
+    assert asked == state.requests.keys() - follow_ups
+    assert not follow_ups or not state.live, "follow-ups are asked for before the end"
+    assert all(child < state.next_child for child in (*state.children, *state.requests))
+    for branch in state.branches.values():
+        visit = branch.visit
+        waits = [a for a in visit.attempts.values() if a.wait is not None or a.execution]
+        assert visit.waiting == len(waits)
+        assert not visit.attempts.keys() & visit.outcomes.keys()
+        for attempt in visit.attempts.values():
+            assert [attempt.task, attempt.child, attempt.wait].count(None) >= 2
+            assert (
+                attempt.failed is None
+                or (attempt.is_idle and branch.held is not None)
+                or (branch.stopped is not None)
+            )
+
+
+def check_timers(state: Execution) -> None:
+    """Every timer belongs to something that is there."""
+    assert (REQUESTS in state.timers.due) == bool(state.requests)
+    for key in state.timers.due.keys() - {REQUESTS, DEADLINE}:
+        owner, item = timer_owner(key)
+        branch = state.branches[owner]
+        assert not branch.status.closed, f"{key} outlives its branch"
+        if item == MORE_ITEMS:
+            continue
+        attempt = branch.visit.attempts.get(item)
+        own = item == 0 and (branch.wait is not None or branch.sleep_until is not None)
+        idle = attempt is not None and attempt.task is None and attempt.failed is None
+        asked = attempt is not None and attempt.child in state.requests
+        assert own or (idle and not asked), f"nothing is due at {key}"
+
+
 def check_nothing_is_left(state: Execution) -> None:
     """A closed execution keeps nothing that could still move it."""
     assert state.end is not None
     assert state.close_time is not None
     assert state.tasks == {}
+    assert state.children == {}
+    assert state.requests == {}
     assert state.waiters == {}
     assert state.live == {}
     assert state.timers.due == {}
@@ -68,6 +133,7 @@ def check_history(events: list[Event]) -> None:
     """Tasks, branches, signals and joins have each their one fate."""
     _check_tasks(events)
     _check_items(events)
+    _check_children(events)
     _check_branches(events)
     _check_signals(events)
     _check_joins(events)
@@ -90,9 +156,11 @@ def _is_moved(state: Execution, branch: Branch) -> bool:
             if timer_key(branch.id, MORE_ITEMS) in timers:
                 return True
             return bool(attempts) and all(
-                (attempt.task is None) == (timer_key(branch.id, item) in timers)
+                attempt.is_pending or attempt.execution or timer_key(branch.id, item) in timers
                 for item, attempt in attempts.items()
             )
+        case Status.SUSPENDED if branch.children:
+            return len(branch.children) == len(branch.visit.attempts)
         case Status.SUSPENDED:
             wait = branch.wait
             waits = wait is not None and timer_key(branch.id) in state.waiters[wait.topic]
@@ -115,6 +183,20 @@ def _check_tasks(events: list[Event]) -> None:
     assert scheduled == list(range(1, len(scheduled) + 1))
     assert max(Counter([*ended, *withdrawn]).values(), default=0) <= 1
     assert {*ended, *withdrawn} <= set(scheduled)
+
+
+def _check_children(events: list[Event]) -> None:
+    """Each that is asked for begins at most once, and has at most one end."""
+    asked = [e.child for e in events if isinstance(e, ChildRequested | FollowUpRequested)]
+    begun = [e.child for e in events if isinstance(e, ChildStarted | FollowUpStarted)]
+    ends = (ChildCompleted, ChildFailed, ChildTimedOut)
+    ended = [e.child for e in events if isinstance(e, ends)]
+    ended += [child for e in events if isinstance(e, ChildrenStopped) for child in e.children]
+    ended += [e.child for e in events if isinstance(e, FollowUpFailed) and e.child]
+    assert asked == list(range(1, len(asked) + 1))
+    assert max(Counter(begun).values(), default=0) <= 1
+    assert max(Counter(ended).values(), default=0) <= 1
+    assert {*begun, *ended} <= set(asked)
 
 
 def _check_branches(events: list[Event]) -> None:

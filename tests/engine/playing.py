@@ -16,6 +16,7 @@ from branchline.engine import (
     CompleteTask,
     Execution,
     FailTask,
+    Link,
     Pause,
     Plan,
     RecordValue,
@@ -41,7 +42,7 @@ ID = "exec_1"
 Json = Any
 """A plain JSON value. A ``msgspec.Raw`` in its place is taken as it is."""
 
-_KINDS = ("activity", "join", "wait_signal", "sleep", "pause")
+_KINDS = ("activity", "join", "wait_signal", "sleep", "pause", "child")
 _E = TypeVar("_E", bound=Event)
 
 
@@ -110,6 +111,8 @@ class Play:
         given: Mapping[str, Json] | None = None,
         limit: int | None = None,
         audited: bool = True,
+        execution_id: str = ID,
+        link: Link | None = None,
         **fields: Json,
     ) -> None:
         self.plan = Plan(workflow(*steps, **fields), version=1)
@@ -118,7 +121,8 @@ class Play:
         self.audited = audited
         """Whether every command is followed by an audit, which takes as long as the history."""
         self._scheduled: dict[int, TaskScheduled] = {}
-        self.state, events = start(self.plan, ID, documents(given or {}), self.now, limit)
+        inputs = documents(given or {})
+        self.state, events = start(self.plan, execution_id, inputs, self.now, limit, link=link)
         self._take(events)
 
     # Commands
@@ -282,7 +286,7 @@ class Play:
         """The stored history gives the state, and a snapshot gives it back."""
         stored = msgspec.json.encode(self.history)
         history = msgspec.json.decode(stored, type=list[tuple[int, AnyEvent]])
-        assert fold(ID, history) == self.state
+        assert fold(self.state.id, history) == self.state
         assert self.state.sequence == len(self.history)
         assert snapshot_of(self.state) == self.state
 

@@ -8,6 +8,9 @@ from hypothesis import HealthCheck, given, settings
 from branchline.engine import (
     AnyCommand,
     Cancel,
+    ChildBegan,
+    ChildClosed,
+    ChildRefused,
     CompleteTask,
     FailTask,
     NotRetryable,
@@ -61,6 +64,8 @@ def let_it_happen(definition: dict[str, Json], happened: list[tuple[str, int]]) 
                 break
         elif kind == "stale":
             answer_a_task_that_is_gone(play, number)
+        elif kind == "stale child":
+            tell_of_a_child_that_is_gone(play, number)
         else:
             decide_twice(play, command_of(play, kind, number), chance=number / 1001)
         check_state(play.state)
@@ -103,13 +108,43 @@ def command_of(play: Play, kind: str, number: int) -> AnyCommand:
         case "pause" | "unpause":
             return pause_or_unpause(play, kind, number)
         case _:
-            return wake_up(play, kind, number)
+            told = of_children(play, kind, number)
+            return wake_up(play, kind, number) if told is None else told
+
+
+def of_children(
+    play: Play, kind: str, number: int
+) -> ChildBegan | ChildRefused | ChildClosed | None:
+    """What a host tells of a child that fits, None where none does."""
+    state = play.state
+    asked = list(state.requests)
+    begun = [child for child in state.children if child not in state.requests]
+    match kind:
+        case "begin" if asked:
+            child = asked[number % len(asked)]
+            return ChildBegan(child, f"child_{child}")
+        case "refuse" if asked:
+            return ChildRefused(asked[number % len(asked)], Failure("child_start_failed", "no"))
+        case "child completes" if begun:
+            return closing(begun[number % len(begun)], Status.COMPLETED, number)
+        case "child fails" if begun:
+            return closing(begun[number // 4 % len(begun)], Status.FAILED, number)
+        case "child is canceled" if begun:
+            return closing(begun[number % len(begun)], Status.CANCELED, number)
+        case _:
+            return None
+
+
+def closing(child: int, status: Status, number: int) -> ChildClosed:
+    """The end of a child, which depends on a number."""
+    error = Failure(ERRORS[number % len(ERRORS)], "no luck") if status is Status.FAILED else None
+    return ChildClosed(child, status, documents({"n": number}), error, duration=number)
 
 
 def pause_or_unpause(play: Play, kind: str, number: int) -> Pause | Unpause:
     """Of all branches or of one, with one of a few reasons."""
     live = play.state.live_branches()
-    branch = live[number // 3 % len(live)].id if number % 3 else ""
+    branch = live[number // 3 % len(live)].id if number % 3 and live else ""
     return Unpause(branch) if kind == "unpause" else Pause(branch, reason=f"reason {number % 2}")
 
 
@@ -140,3 +175,15 @@ def answer_a_task_that_is_gone(play: Play, number: int) -> None:
     gone = [task for task in range(play.state.next_task + 1) if task not in play.state.tasks]
     with pytest.raises(TaskGone):
         play.send(completion(gone[number % len(gone)], number))
+
+
+def tell_of_a_child_that_is_gone(play: Play, number: int) -> None:
+    """Nothing follows, whether it has had an end or was never there."""
+    state = play.state
+    known = {*state.children, *state.requests}
+    gone = [child for child in range(state.next_child + 1) if child not in known]
+    child = gone[number % len(gone)]
+    for status in (Status.COMPLETED, Status.FAILED, Status.CANCELED):
+        assert play.send(closing(child, status, number)) == []
+    assert play.send(ChildBegan(child, "late")) == []
+    assert play.send(ChildRefused(child, Failure("late"))) == []

@@ -193,14 +193,14 @@ def test_visits_behind_a_number_need_nothing_from_before_it() -> None:
     for i in range(4):
         play.complete(f"s{i}")
     every = visits_of(play).visits
-    page = StepVisits(every[1].number, most=2)
+    page, taken = StepVisits(every[1].number, most=2), every[1].number
     for number, (time, event) in enumerate(play.history, start=1):
-        if number > every[1].number and not page.settled:
+        if number > taken and not page.settled:
             page.take(number, time, event)
-            last = number
+            taken = number
     assert page.visits == every[2:4]
     assert page.has_more
-    assert last == every[4].number
+    assert taken == every[4].number
 
 
 def test_a_page_is_not_settled_while_one_of_its_visits_may_change() -> None:

@@ -98,7 +98,7 @@ def _played(definition: dict[str, Json], happened: list[tuple[str, int]]) -> Wat
                 play.retry()
             except NotRetryable:
                 break
-        elif kind != "stale":
+        elif not kind.startswith("stale"):
             play.send(_command(play, kind, number), chance=number / 1001)
         watched.look()
     return watched

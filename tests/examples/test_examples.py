@@ -101,6 +101,23 @@ def test_pausing_shows_the_operator_why() -> None:
     ]
 
 
+def test_children_books_everything_at_once_and_takes_the_bus() -> None:
+    lines = [line.split("  ", 1)[1] for line in story("children").splitlines() if "[main]" in line]
+    hotels = [line for line in lines if line.startswith("[main] book hotels, item")]
+    assert [" started as exec_" in line for line in hotels] == [True, True, False, False]
+    assert "[main] book train: child booking failed: booked_up: every train to Lisbon" in (
+        "\n".join(lines)
+    )
+    assert "[main] step book bus" in lines
+
+
+def test_children_leaves_the_reminders_to_themselves() -> None:
+    text = story("children")
+    assert text.count("[main] plan: child reminder started as exec_") == 1
+    assert text.count("  follow-up reminder started as exec_") == 1
+    assert text.splitlines()[-1].endswith("execution completed")
+
+
 def test_agent_loop_pays_for_each_round_once_though_its_worker_dies() -> None:
     text = story("agent_loop")
     assert text.count("[think]") == 4

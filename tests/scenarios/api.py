@@ -199,6 +199,20 @@ class Api:
         finally:
             call.cancel()
 
+    async def watch_all(
+        self, workflow: str, after: int
+    ) -> AsyncGenerator[execution_service_pb2.WatchExecutionsResponse, None]:
+        """The stream of a workflow's statuses; it is cut off when the iteration is left."""
+        request = execution_service_pb2.WatchExecutionsRequest(
+            filter=execution_service_pb2.ExecutionFilter(workflow=workflow), after_position=after
+        )
+        call = self._executions.WatchExecutions(request, wait_for_ready=True)
+        try:
+            async for answer in call:
+                yield answer
+        finally:
+            call.cancel()
+
 
 def status_name(execution: execution_pb2.Execution) -> str:
     """An execution's status, as scenarios write it."""

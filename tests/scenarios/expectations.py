@@ -165,6 +165,16 @@ async def _elapsed(stage: Stage, expected: Elapsed) -> list[str]:
     return differences
 
 
+async def _status_changes(stage: Stage, expected: list[str]) -> list[str]:
+    listener = stage.statuses
+    if listener is None:
+        return []
+    got = await listener.statuses(stage.ids.get(SELF, ""), len(expected), _LONGEST_WAIT)
+    if listener.failure:
+        return [f"status_changes: {listener.failure}"]
+    return [] if got == expected else [differs("status_changes", expected, got)]
+
+
 async def _parameters(stage: Stage, expected: dict[str, Any]) -> list[str]:
     loose = stage.scenario.expect.any_order or expected.get(_ANY_ORDER) is True
     equal = same_in_any_order if loose else same
@@ -186,6 +196,7 @@ _CHECKS: dict[str, Callable[[Stage, Any], Awaitable[list[str]]]] = {
     "listed": judge_lists,
     "elapsed": _elapsed,
     "parameters": _parameters,
+    "status_changes": _status_changes,
     "progress": judge_progress,
 }
 

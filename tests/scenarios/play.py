@@ -77,6 +77,7 @@ async def _play(stage: Stage) -> list[str]:
         await register(stage.api, definition)
     if expect.start_refused is not UNSET:
         return await _judge_start(stage, expect.start_refused)
+    await stage.listen_to_statuses()
     stage.started(SELF, await stage.api.start(stage.workflow, scenario.start))
     await happen(stage)
     return await judge(stage)

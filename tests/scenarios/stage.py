@@ -16,6 +16,7 @@ from branchline.v1 import execution_pb2
 from tests.scenarios.actions import runs_of
 from tests.scenarios.api import Api
 from tests.scenarios.book import Book
+from tests.scenarios.changes import StatusListener
 from tests.scenarios.desk import Desk
 from tests.scenarios.messages import Offer, Setup
 from tests.scenarios.processes import ServerProcess, WorkerProcess
@@ -46,6 +47,8 @@ class Stage:
     """Watches the scenario's own execution."""
     listeners: dict[str, ProgressListener] = field(default_factory=dict)
     """By execution id: who listens for its progress."""
+    statuses: StatusListener | None = None
+    """Listens to the changes of status, from before the start."""
     watched: bool = False
     """Whether the watcher has been judged already, before the execution was deleted."""
 
@@ -92,6 +95,12 @@ class Stage:
             if error.code() is grpc.StatusCode.NOT_FOUND:
                 return None
             raise
+
+    async def listen_to_statuses(self) -> None:
+        """Have somebody listen to the changes of status from now on, if they are expected."""
+        if self.scenario.expect.status_changes is not UNSET:
+            self.statuses = StatusListener(self.api, self.workflow)
+            await self.statuses.opened()
 
     def check_processes(self) -> None:
         """Raise ``ScenarioFailed`` when the worker has ended on its own account."""
@@ -156,3 +165,5 @@ async def _stop_watching(stage: Stage) -> None:
     await asyncio.gather(*(listener.stop() for listener in stage.listeners.values()))
     if stage.watcher is not None:
         await stage.watcher.stop()
+    if stage.statuses is not None:
+        await stage.statuses.stop()

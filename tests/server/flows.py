@@ -72,3 +72,34 @@ def sleep(name: str = "sleep", *targets: str, span: float = 600) -> pb.Step:
 def hold(name: str, *targets: str, reason: str = "") -> pb.Step:
     """A step that holds its branch until it is unpaused."""
     return pb.Step(name=name, pause=pb.Pause(reason=reason), next=edges(*targets))
+
+
+def spawn(
+    name: str = "spawn",
+    *targets: str,
+    workflow: str = "child",
+    inputs: Json = None,
+    items: Json = None,
+    most: int = 0,
+    wait: bool = True,
+    timeout: float | None = None,
+    retries: int = 0,
+) -> pb.Step:
+    """A step that starts a child and keeps its result in ``got``."""
+    child = pb.Child(workflow=workflow, wait=wait, inputs_json=json.dumps(inputs or {}))
+    if timeout is not None:
+        child.timeout.CopyFrom(seconds(timeout))
+    message = pb.Step(name=name, child=child, store="got", next=edges(*targets))
+    if items is not None:
+        message.each.items_json = json.dumps(items)
+        message.each.max_concurrency = most
+        setattr(message.each, "as", "item")
+    if retries:
+        message.retry.add(max_retries=retries).base_delay.CopyFrom(seconds(0))
+    return message
+
+
+def followed(workflow: pb.Workflow, *follow_ups: pb.FollowUp) -> pb.Workflow:
+    """A workflow with follow-ups."""
+    workflow.follow_ups.extend(follow_ups)
+    return workflow

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from branchline.server.ids import KeyMaker, execution_id
+from branchline.server.ids import KeyMaker, end_key, execution_id, first_key
 from tests.server.clocks import START
 
 
@@ -37,3 +37,21 @@ def test_ids_of_one_key_differ_and_are_short() -> None:
     ids = {execution_id(7) for _ in range(100)}
     assert len(ids) == 100
     assert all(len(item) == len("exec_") + 19 for item in ids)
+
+
+@given(st.integers(0, 3_900_000_000_000_000), st.integers(0, 3_900_000_000_000_000))
+def test_keys_bound_the_executions_of_a_time(start: int, time: int) -> None:
+    key = KeyMaker().make(start)
+    assert key >= first_key(time) or start < time
+    assert key < end_key(time) or start >= time
+
+
+def test_the_bounds_of_a_time_are_close() -> None:
+    """Whatever starts a millisecond earlier, or later, is outside."""
+    assert KeyMaker().make(START - 1_000) < first_key(START)
+    assert KeyMaker().make(START + 1_000) >= end_key(START)
+
+
+def test_the_bounds_of_any_time_fit_the_database() -> None:
+    assert -(2**63) <= first_key(0) < first_key(2**62) < 2**63
+    assert end_key(2**62 - 1) < 2**63

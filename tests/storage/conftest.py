@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from branchline.server.storage import Store
+from tests.postgres import new_database
 
-DIALECTS = ["sqlite"]
+DIALECTS = ["sqlite", "postgresql"]
 
 
 @pytest.fixture
@@ -26,10 +27,13 @@ def letter(path: Path) -> bytes:
 
 
 @pytest.fixture(params=DIALECTS)
-def url(request: pytest.FixtureRequest, path: Path) -> str:
+async def url(request: pytest.FixtureRequest, path: Path) -> AsyncIterator[str]:
     """The URL of an empty database."""
-    assert request.param == "sqlite"
-    return f"sqlite:///{path}"
+    if request.param == "sqlite":
+        yield f"sqlite:///{path}"
+    else:
+        async with new_database() as url:
+            yield url
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from branchline.server.storage import ExecutionRow, HistoryRow, SnapshotRow, TaskRow
@@ -18,6 +19,8 @@ def execution(
     status: int = RUNNING,
     wake_at: int | None = None,
     request_id: str | None = None,
+    parent: str | None = None,
+    labels: dict[str, str] | None = None,
 ) -> ExecutionRow:
     """An execution that started ``key`` microseconds after NOW."""
     return ExecutionRow(
@@ -29,6 +32,8 @@ def execution(
         start_time=NOW + key,
         wake_at=wake_at,
         request_id=request_id,
+        parent=parent,
+        labels=json.dumps(labels) if labels else None,
     )
 
 

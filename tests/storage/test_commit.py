@@ -37,7 +37,19 @@ async def everything(store: Store, key: int) -> tuple[object, ...]:
 
 async def test_every_field_comes_back(store: Store) -> None:
     started = ExecutionRow(
-        BIGGEST, "mine", "order", 3, 6, NOW, NOW + 1, NOW + 2, "r-1", '{"type":"x"}', '{"ü":1}'
+        BIGGEST,
+        "mine",
+        "order",
+        3,
+        6,
+        NOW,
+        NOW + 1,
+        NOW + 2,
+        "r-1",
+        "parent-1",
+        '{"a/b":"ü\\n"}',
+        '{"type":"x"}',
+        '{"ü":1}',
     )
     row = HistoryRow(BIGGEST, 1, 4, NOW, '[{"text":"ü\\n😀"}]')
     state = SnapshotRow(BIGGEST, 4, '{"state":{}}')

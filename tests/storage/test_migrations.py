@@ -12,7 +12,9 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine
+from sqlalchemy import Connection, create_engine
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.schema import SchemaItem
 
 from branchline.server.storage import CannotOpen, SchemaTooNew, Store
 from branchline.server.storage.schema import metadata
@@ -30,11 +32,28 @@ def definitions(path: Path) -> set[tuple[str, str]]:
     return {(name, " ".join(sql.split())) for name, sql in rows}
 
 
+def _differences(connection: Connection) -> list[object]:
+    """What Alembic would still change, the indexes of other dialects aside."""
+    dialect = connection.dialect.name
+
+    def include(
+        item: SchemaItem, _name: str | None, kind: str, _reflected: bool, _other: object
+    ) -> bool:
+        wanted = getattr(item, "_ddl_if", None)
+        return kind != "index" or wanted is None or wanted.dialect == dialect
+
+    context = MigrationContext.configure(connection, opts={"include_object": include})
+    return list(compare_metadata(context, metadata))
+
+
 async def test_the_migrations_lead_to_the_schema(store: Store, url: str) -> None:
-    engine = create_engine(url)
-    with engine.connect() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
-    engine.dispose()
+    engine = create_async_engine(
+        url.replace("postgresql:", "postgresql+asyncpg:").replace("sqlite:", "sqlite+aiosqlite:")
+    )
+    async with engine.connect() as connection:
+        differences = await connection.run_sync(_differences)
+    await engine.dispose()
+    assert differences == []
 
 
 async def test_the_migrations_make_what_the_schema_would_make(

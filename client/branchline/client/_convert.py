@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -14,9 +15,20 @@ from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from branchline.client import _json, types
-from branchline.v1 import event_pb2, execution_pb2, task_service_pb2, workflow_pb2
+from branchline.client.durations import Length, in_seconds
+from branchline.v1 import (
+    event_pb2,
+    execution_pb2,
+    execution_service_pb2,
+    step_visit_pb2,
+    task_service_pb2,
+    workflow_pb2,
+)
 
 _Status = TypeVar("_Status", bound=StrEnum)
+
+_LONGEST_DURATION: Final = 315_576_000_000
+"""Seconds; what a Duration may tell."""
 
 _EXECUTION: Final = execution_pb2.ExecutionStatus.DESCRIPTOR
 _BRANCH: Final = execution_pb2.BranchStatus.DESCRIPTOR
@@ -41,6 +53,31 @@ def execution_info(message: execution_pb2.Execution) -> types.ExecutionInfo:
         waiting_tasks=tuple(
             types.WaitingTask(task.activity, task.task_queue) for task in message.waiting_tasks
         ),
+        labels=dict(message.labels),
+        parent=message.parent,
+        depth=message.depth,
+        follow_ups=tuple(map(_follow_up, message.follow_ups)),
+    )
+
+
+def execution_count(message: execution_service_pb2.CountExecutionsResponse) -> types.ExecutionCount:
+    """How many executions there are; those of unknown statuses together."""
+    by_status: Counter[types.ExecutionStatus] = Counter()
+    for count in message.by_status:
+        by_status[_status(types.ExecutionStatus, _EXECUTION, count.status)] += count.count
+    return types.ExecutionCount(message.total, dict(by_status))
+
+
+def status_change(message: execution_service_pb2.StatusChange) -> types.StatusChange:
+    """How an execution stands, as a watch of many tells it."""
+    return types.StatusChange(
+        execution_id=message.execution_id,
+        workflow=message.workflow,
+        version=message.version,
+        status=_status(types.ExecutionStatus, _EXECUTION, message.status),
+        time=time_of(message, "time"),
+        labels=dict(message.labels),
+        parent=message.parent,
     )
 
 
@@ -69,6 +106,25 @@ def progress(message: event_pb2.Progress) -> types.Progress:
         message=message.message,
         data=_json.decode(message.data_json),
         time=time_of(message, "time"),
+    )
+
+
+def step_visit(message: step_visit_pb2.StepVisit) -> types.StepVisit:
+    """One stay of a branch in a step."""
+    return types.StepVisit(
+        number=message.number,
+        branch=message.branch,
+        step=message.step,
+        status=_status(types.BranchStatus, _BRANCH, message.status),
+        activity=message.activity,
+        attempt=message.attempt,
+        start_time=time_of(message, "start_time"),
+        end_time=time_of(message, "end_time"),
+        error=failure(message.error) if message.HasField("error") else None,
+        progress=_step_progress(message.progress) if message.HasField("progress") else None,
+        items=message.items,
+        items_done=message.items_done,
+        children=tuple(message.children),
     )
 
 
@@ -103,6 +159,23 @@ def status_number(status: types.ExecutionStatus) -> execution_pb2.ExecutionStatu
     return execution_pb2.ExecutionStatus.Value(f"EXECUTION_STATUS_{status}")
 
 
+def duration(length: Length | None, what: str) -> Duration | None:
+    """The API's form of a length of time.
+
+    Raises:
+        ValueError: it is no number of seconds that can be told.
+
+    """
+    if length is None:
+        return None
+    seconds = in_seconds(length)
+    if not abs(seconds) <= _LONGEST_DURATION:
+        raise ValueError(f"{what} cannot be {seconds} seconds")
+    result = Duration()
+    result.FromMicroseconds(round(seconds * 1_000_000))
+    return result
+
+
 def timestamp(time: datetime | None, what: str) -> Timestamp | None:
     """The API's form of a time.
 
@@ -134,9 +207,14 @@ def _status(kind: type[_Status], enum: EnumDescriptor, number: int) -> _Status:
 @cache
 def _statuses(kind: type[_Status], enum: EnumDescriptor) -> dict[int, _Status]:
     """What the numbers of an enum mean; those that the SDK does not know are left out."""
-    prefix = enum.values[0].name.removesuffix("UNSPECIFIED")
-    names = {value.number: value.name.removeprefix(prefix) for value in enum.values}
+    names = _names(enum)
     return {number: kind(name) for number, name in names.items() if name in kind.__members__}
+
+
+def _names(enum: EnumDescriptor) -> dict[int, str]:
+    """The names of an enum's numbers, without what they have in common."""
+    prefix = enum.values[0].name.removesuffix("UNSPECIFIED")
+    return {value.number: value.name.removeprefix(prefix) for value in enum.values}
 
 
 def _branch(message: execution_pb2.Branch) -> types.BranchInfo:
@@ -148,6 +226,15 @@ def _branch(message: execution_pb2.Branch) -> types.BranchInfo:
         step=message.step,
         state=_json.decode(message.state_json, {}),
         error=failure(message.error) if message.HasField("error") else None,
+    )
+
+
+def _step_progress(message: step_visit_pb2.StepProgress) -> types.StepProgress:
+    return types.StepProgress(
+        message=message.message,
+        data=_json.decode(message.data_json),
+        time=time_of(message, "time"),
+        item=message.item if message.HasField("item") else None,
     )
 
 
@@ -164,9 +251,18 @@ def _suspension(message: execution_pb2.Suspension) -> types.Suspension:
                 topic=branch.topic,
                 wake_time=time_of(branch, "wake_time"),
                 pause_reason=branch.pause_reason,
+                children=tuple(branch.children),
             )
             for branch in message.branches
         ),
+    )
+
+
+def _follow_up(message: execution_pb2.FollowUpResult) -> types.FollowUp:
+    return types.FollowUp(
+        workflow=message.workflow,
+        execution_id=message.execution_id,
+        error=failure(message.error) if message.HasField("error") else None,
     )
 
 
@@ -202,6 +298,8 @@ def _fields(
 
 
 def _reader(field: FieldDescriptor) -> Callable[[Any], Any]:
+    if field.message_type is not None and field.message_type.GetOptions().map_entry:
+        return dict
     single = _single_reader(field)
     if not field.is_repeated:
         return single
@@ -209,6 +307,9 @@ def _reader(field: FieldDescriptor) -> Callable[[Any], Any]:
 
 
 def _single_reader(field: FieldDescriptor) -> Callable[[Any], Any]:
+    if field.enum_type is not None:
+        names = _names(field.enum_type)
+        return lambda value: names.get(value, "UNKNOWN")
     if field.message_type is None:
         return _json.decode if field.name.endswith("_json") else _as_it_is
     if field.message_type is Timestamp.DESCRIPTOR:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 from uuid import uuid4
 
-from branchline.client import _json
+from branchline.client import _convert, _json
 from branchline.client._backoff import Backoff
 from branchline.client._refusals import can_be_repeated, refused_start
 from branchline.client.connection import Connection
@@ -25,7 +25,7 @@ def start_message(request: StartRequest) -> pb.StartExecutionRequest:
     """The message of a start; it always has a ``request_id``, so that it can be repeated.
 
     Raises:
-        ValueError: the inputs cannot be written as JSON.
+        ValueError: the inputs cannot be written as JSON, or the timeout not as a length of time.
 
     """
     return pb.StartExecutionRequest(
@@ -34,6 +34,8 @@ def start_message(request: StartRequest) -> pb.StartExecutionRequest:
         id=request.id or "",
         request_id=request.request_id or uuid4().hex,
         inputs_json=_json.encode(request.inputs, "inputs") if request.inputs else "",
+        labels=request.labels,
+        timeout=_convert.duration(request.timeout, "timeout"),
     )
 
 

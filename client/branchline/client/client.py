@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Any, Self, TypeAlias
 
 from branchline.client import _convert
+from branchline.client._filters import filter_message
 from branchline.client._starts import start_all, start_message
 from branchline.client.connection import Connection, server_address
 from branchline.client.definitions import (
@@ -18,9 +19,11 @@ from branchline.client.definitions import (
     load_definition,
     parse_definition,
 )
+from branchline.client.durations import Length, in_seconds
 from branchline.client.errors import InvalidDefinition, RpcError
 from branchline.client.execution import Execution
 from branchline.client.types import (
+    ExecutionCount,
     ExecutionInfo,
     ExecutionStatus,
     Problem,
@@ -28,6 +31,7 @@ from branchline.client.types import (
     StartRequest,
     WorkflowVersion,
 )
+from branchline.client.watches import StatusWatch
 from branchline.v1 import execution_service_pb2, workflow_service_pb2
 
 Definition: TypeAlias = str | os.PathLike[str] | Mapping[str, Any]
@@ -42,13 +46,13 @@ class Client:
     variable ``BRANCHLINE_ADDRESS``, else it is ``localhost:7717``.
 
     All calls can be repeated safely: starts and signals carry an id. So while the server cannot
-    be reached, or is overloaded, a call is made again until ``timeout`` seconds are over. Every
-    method raises ``RpcError``, or what it says itself.
+    be reached, or is overloaded, a call is made again until ``timeout`` (seconds, or a
+    ``timedelta``) is over. Every method raises ``RpcError``, or what it says itself.
     """
 
-    def __init__(self, address: str | None = None, *, timeout: float = 30) -> None:
+    def __init__(self, address: str | None = None, *, timeout: Length = 30) -> None:
         self.address = server_address(address)
-        self.timeout = timeout
+        self.timeout = in_seconds(timeout)
         self._open: Connection | None = None
 
     async def __aenter__(self) -> Self:
@@ -148,16 +152,21 @@ class Client:
         id: str | None = None,  # noqa: A002 - as the API calls it
         request_id: str | None = None,
         version: int | None = None,
+        labels: Mapping[str, str] | None = None,
+        timeout: float | None = None,
     ) -> Execution:
         """Start an execution of a workflow (semantics 4.1 to 4.3).
 
         ``id`` names the execution; None: the server makes an id. Two starts of a workflow with
         the same ``request_id`` are one start; None: the client makes one, so that it can repeat
-        the call. ``version`` None is the latest.
+        the call. ``version`` None is the latest. By ``labels`` the execution can be listed and
+        counted. After ``timeout`` seconds it fails if it is still live; None: the workflow's own
+        timeout (semantics 4.12).
 
         Raises:
             WorkflowNotFound: no such workflow or version.
             InvalidInputs: inputs are unknown, missing or of the wrong type; all are listed.
+            InvalidRequest: a label is none, or the timeout is not positive.
             AlreadyExists: the id is in use.
             PayloadTooLarge: the server does not take so large inputs.
             ValueError: the inputs cannot be written as JSON.
@@ -165,7 +174,13 @@ class Client:
         """
         message = start_message(
             StartRequest(
-                workflow=workflow, inputs=inputs, id=id, request_id=request_id, version=version
+                workflow=workflow,
+                inputs=inputs,
+                id=id,
+                request_id=request_id,
+                version=version,
+                labels=labels,
+                timeout=timeout,
             )
         )
         connection = self._connection
@@ -193,12 +208,15 @@ class Client:
         workflow: str | None = None,
         statuses: Sequence[ExecutionStatus] = (),
         *,
+        labels: Mapping[str, str] | None = None,
+        parent: str | None = None,
         started_after: datetime | None = None,
         started_before: datetime | None = None,
         page_size: int = 100,
     ) -> AsyncIterator[ExecutionInfo]:
         """The executions of which all that is given holds, newest first (semantics 12.5).
 
+        They have all of the ``labels``, and were started by the execution with the id ``parent``.
         ``page_size`` is how many are asked for at once.
 
         Raises:
@@ -206,11 +224,13 @@ class Client:
 
         """
         request = execution_service_pb2.ListExecutionsRequest(
-            filter=execution_service_pb2.ExecutionFilter(
-                workflow=workflow or "",
-                statuses=map(_convert.status_number, statuses),
-                started_after=_convert.timestamp(started_after, "started_after"),
-                started_before=_convert.timestamp(started_before, "started_before"),
+            filter=filter_message(
+                workflow=workflow,
+                statuses=statuses,
+                labels=labels,
+                parent=parent,
+                started_after=started_after,
+                started_before=started_before,
             ),
             page_size=page_size,
         )
@@ -222,6 +242,72 @@ class Client:
                 yield _convert.execution_info(found)
             request.page_token = answer.next_page_token
             more = bool(answer.next_page_token)
+
+    async def count_executions(
+        self,
+        workflow: str | None = None,
+        statuses: Sequence[ExecutionStatus] = (),
+        *,
+        labels: Mapping[str, str] | None = None,
+        parent: str | None = None,
+        started_after: datetime | None = None,
+        started_before: datetime | None = None,
+    ) -> ExecutionCount:
+        """How many executions ``list_executions`` would give, and of each status.
+
+        Raises:
+            ValueError: a time without time zone.
+
+        """
+        request = execution_service_pb2.CountExecutionsRequest(
+            filter=filter_message(
+                workflow=workflow,
+                statuses=statuses,
+                labels=labels,
+                parent=parent,
+                started_after=started_after,
+                started_before=started_before,
+            )
+        )
+        connection = self._connection
+        answer = await connection.call(connection.executions.CountExecutions, request)
+        return _convert.execution_count(answer)
+
+    def watch_executions(
+        self,
+        workflow: str | None = None,
+        statuses: Sequence[ExecutionStatus] = (),
+        *,
+        labels: Mapping[str, str] | None = None,
+        parent: str | None = None,
+        started_after: datetime | None = None,
+        started_before: datetime | None = None,
+        after: int = 0,
+    ) -> StatusWatch:
+        """How executions stand, newest first, and then every change, in order (semantics 12.3).
+
+        The filter is that of ``list_executions``; with ``statuses`` changes to any other status
+        are left out. The iteration does not end by itself. When the connection breaks it goes on
+        where it was; while the present statuses are being told, it begins anew. ``after`` is the
+        ``position`` of an earlier watch to go on from.
+
+        Raises while it is iterated over:
+            PositionOutOfRange: changes after the position are not kept (any more).
+            Unavailable: the server was away for longer than the client's timeout.
+
+        Raises:
+            ValueError: a time without time zone.
+
+        """
+        wanted = filter_message(
+            workflow=workflow,
+            statuses=statuses,
+            labels=labels,
+            parent=parent,
+            started_after=started_after,
+            started_before=started_before,
+        )
+        return StatusWatch(self._connection, wanted, after)
 
 
 def _load(definition: Definition) -> LoadedDefinition:

@@ -12,6 +12,7 @@ import msgspec
 
 from branchline.client import _convert, _json
 from branchline.client.asking import awaited, blocked_for, must_be_in_thread
+from branchline.client.durations import Length, in_seconds_if_given
 from branchline.client.hosting import Host
 from branchline.client.recording import Records
 from branchline.client.types import BranchState, TaskInfo
@@ -48,17 +49,18 @@ class Cancellation:
         """Whether the activity is to stop."""
         return self._is_set
 
-    def wait(self, timeout: float | None = None) -> bool:
-        """Block this thread until the activity is to stop, at most ``timeout`` seconds.
+    def wait(self, timeout: Length | None = None) -> bool:
+        """Block this thread until the activity is to stop, at most for ``timeout``.
 
-        For plain functions, in place of ``time.sleep``. Returns whether it is to stop.
+        For plain functions, in place of ``time.sleep``. ``timeout`` is in seconds, or a
+        ``timedelta``. Returns whether it is to stop.
         """
         with _guard:
             if self._thread_event is None:
                 self._thread_event = threading.Event()
             if self._is_set:
                 self._thread_event.set()
-        return self._thread_event.wait(timeout)
+        return self._thread_event.wait(in_seconds_if_given(timeout))
 
     def __await__(self) -> Generator[object, None, None]:
         event = asyncio.Event()
@@ -113,6 +115,17 @@ class ActivityContext:
             deadline=_convert.time_of(message, "deadline"),
         )
 
+    @property
+    def idempotency_key(self) -> str:
+        """Names the effect that the activity is to have: 36 characters, a UUID.
+
+        It is the same in every run for this item of this step visit: in each delivery and
+        attempt, after a wait, after a server's restart and when a failed execution is retried.
+        No other item, visit or execution has it. Send it along to a system that ignores a
+        request which it has seen before.
+        """
+        return self._message.idempotency_key
+
     def progress(self, message: str = "", data: object = None) -> None:
         """Tell whoever watches how far the work is (semantics 7.6); also a sign of life.
 
@@ -151,14 +164,14 @@ class ActivityContext:
         if self._set is not None:
             self._set.pop(name, None)
 
-    def wait(self, topic: str, *, timeout: float, key: str | None = None) -> Any:  # noqa: ANN401 - JSON is of any type
+    def wait(self, topic: str, *, timeout: Length, key: str | None = None) -> Any:  # noqa: ANN401 - JSON is of any type
         """Wait for a signal, without holding this process (semantics 7.7).
 
         When the signal has not come, the call does not return: the activity stops here and its
-        branch is suspended. Once the signal is there, or ``timeout`` seconds are over, the
-        activity **runs again from its start**, perhaps in another process, and this same call
-        returns the signal's payload, or raises. So the code before a wait runs again;
-        ``record`` what must not. Variables that were set are set anew.
+        branch is suspended. Once the signal is there, or ``timeout`` (seconds, or a
+        ``timedelta``) is over, the activity **runs again from its start**, perhaps in another
+        process, and this same call returns the signal's payload, or raises. So the code before
+        a wait runs again; ``record`` what must not. Variables that were set are set anew.
 
         The waits of an activity are told apart by the order of their calls, which must then be
         the same in every run, or by ``key``. What stops the activity is no ``Exception``:

@@ -27,6 +27,8 @@
     │   └── DeadlineExceeded          no answer came in time (a TimeoutError too)
     ├── ExecutionFailed               the awaited execution failed
     ├── ExecutionCanceled             the awaited execution was cancelled
+    ├── ServerNotInstalled            a server in this process needs more packages
+    ├── ServerCannotStart             a server in this process cannot use what it was given
     └── ActivityError                 raised by activities
         └── WaitTimedOut              ... no signal came in time
 """
@@ -230,6 +232,14 @@ class WaitTimedOut(ActivityError):
         self.topic = topic
         self.timeout = timeout
         """Seconds."""
+
+
+class ServerNotInstalled(BranchlineError):
+    """A server in this process needs what is not installed; the message tells the remedy."""
+
+
+class ServerCannotStart(BranchlineError):
+    """A server in this process cannot start: its database cannot be used, or a setting."""
 
 
 class DefinitionFileError(BranchlineError):

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from typing import Any, Final
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from typing import Any, Final, Literal, overload
 from uuid import uuid4
 
 import grpc
 from google.protobuf.duration_pb2 import Duration
 
 from branchline.client import _convert, _json
-from branchline.client._backoff import Backoff
-from branchline.client._refusals import asked_delay, can_be_repeated, refusal
+from branchline.client._outage import Outage
+from branchline.client._until import until
 from branchline.client.connection import Connection
+from branchline.client.durations import Length, in_seconds_if_given
 from branchline.client.errors import (
     ExecutionCanceled,
     ExecutionFailed,
@@ -21,13 +22,19 @@ from branchline.client.errors import (
     RpcError,
     Unavailable,
 )
-from branchline.client.types import Event, ExecutionInfo, ExecutionStatus, Failure, Progress
+from branchline.client.types import (
+    Event,
+    ExecutionInfo,
+    ExecutionStatus,
+    Failure,
+    Progress,
+    StepVisit,
+)
 from branchline.v1 import execution_pb2
 from branchline.v1 import execution_service_pb2 as pb
 
 _LONGEST_WAIT: Final = 30.0
 """Seconds that one call waits for the close; the server allows 60."""
-_LONGEST_PAUSE: Final = 2.0
 
 
 class Execution:
@@ -57,10 +64,10 @@ class Execution:
         answer = await self._connection.call(self._connection.executions.GetExecution, request)
         return _convert.execution_info(answer.execution)
 
-    async def result(self, timeout: float | None = None) -> dict[str, Any]:
+    async def result(self, timeout: Length | None = None) -> dict[str, Any]:
         """Its outputs, as soon as it has completed.
 
-        ``timeout`` is in seconds; None waits for as long as it takes.
+        ``timeout`` is in seconds, or a ``timedelta``; None waits for as long as it takes.
 
         Raises:
             ExecutionFailed: it failed; the error has the failure's type, message and details.
@@ -75,22 +82,43 @@ class Execution:
             raise ExecutionCanceled(self.id)
         raise ExecutionFailed(self.id, info.error or Failure("activity_failed", ""))
 
-    async def wait(self, timeout: float | None = None) -> ExecutionInfo:
+    async def wait(self, timeout: Length | None = None) -> ExecutionInfo:
         """How it stands once it has closed, in the basic view.
 
+        ``timeout`` is in seconds, or a ``timedelta``; None waits for as long as it takes.
+
         Raises:
-            TimeoutError: it is still live after so many seconds.
+            TimeoutError: it is still live after that time.
 
         """
         clock = asyncio.get_running_loop().time
-        end = None if timeout is None else clock() + timeout
+        seconds = in_seconds_if_given(timeout)
+        end = None if seconds is None else clock() + seconds
         while True:
             rest = _LONGEST_WAIT if end is None else min(max(end - clock(), 0), _LONGEST_WAIT)
             info = await self._wait_once(rest)
             if info.status.closed:
                 return info
             if end is not None and clock() >= end:
-                raise TimeoutError(f"execution {self.id} is {info.status} after {timeout:g} s")
+                raise TimeoutError(f"execution {self.id} is {info.status} after {seconds:g} s")
+
+    async def until(
+        self, *statuses: ExecutionStatus | str, timeout: Length | None = None
+    ) -> ExecutionInfo:
+        """How it stands, in the full view, once it has one of these statuses (semantics 4.7).
+
+        ``timeout`` is in seconds, or a ``timedelta``; None waits for as long as it takes. A
+        status that it only passes through may be missed.
+
+        Raises:
+            ExecutionFailed: it failed, and that is none of the statuses.
+            ExecutionCanceled: it was cancelled, and that is none of them.
+            ExecutionClosed: it completed, and that is none of them.
+            TimeoutError: it has none of them after that time.
+            ValueError: no status is given, or one that there is not.
+
+        """
+        return await until(self, statuses, in_seconds_if_given(timeout))
 
     async def _wait_once(self, seconds: float) -> ExecutionInfo:
         wait = Duration()
@@ -102,18 +130,29 @@ class Execution:
         )
         return _convert.execution_info(answer.execution)
 
-    async def watch(self, after: int = 0) -> AsyncIterator[Event | Progress]:
+    @overload
+    def watch(
+        self, after: int = 0, *, progress: Literal[True] = True
+    ) -> AsyncGenerator[Event | Progress, None]: ...
+
+    @overload
+    def watch(self, after: int = 0, *, progress: Literal[False]) -> AsyncGenerator[Event, None]: ...
+
+    async def watch(
+        self, after: int = 0, *, progress: bool = True
+    ) -> AsyncGenerator[Event | Progress, None]:
         """What happens, from the event after number ``after`` to the close (semantics 12.2).
 
         Events come in order, each once, also when the connection breaks in between: the
-        watch goes on from its last number. Progress comes in between.
+        watch goes on from its last number. Progress comes in between, unless ``progress`` is
+        False.
 
         Raises:
             SequenceOutOfRange: the history is not that long.
             Unavailable: the server was away for longer than the client's timeout.
 
         """
-        outage = _Outage(self._connection.timeout)
+        outage = Outage(self._connection.timeout)
         while True:
             call = self._connection.executions.WatchExecution(
                 pb.WatchExecutionRequest(execution_id=self.id, after_sequence=after)
@@ -121,7 +160,7 @@ class Execution:
             try:
                 async for answer in call:
                     outage.end()
-                    for item in _news(answer, after):
+                    for item in _news(answer, after, progress=progress):
                         after = item.sequence if isinstance(item, Event) else after
                         yield item
             except grpc.aio.AioRpcError as error:
@@ -142,6 +181,23 @@ class Execution:
             for event in answer.events:
                 yield _convert.event(event)
             after = answer.next_after_sequence
+            more = after > 0
+
+    async def step_visits(self, after: int = 0) -> AsyncIterator[StepVisit]:
+        """Each stay of a branch in a step, in the order in which they began (semantics 12.4).
+
+        Only those with a number above ``after``. It tells of each how it stands now, with its
+        last error and what its activity has said last.
+        """
+        more = True
+        while more:
+            request = pb.ListStepVisitsRequest(execution_id=self.id, after_number=after)
+            answer = await self._connection.call(
+                self._connection.executions.ListStepVisits, request
+            )
+            for visit in answer.visits:
+                yield _convert.step_visit(visit)
+            after = answer.next_after_number
             more = after > 0
 
     async def signal(
@@ -232,41 +288,11 @@ class Execution:
                 raise
 
 
-class _Outage:
-    """Decides how long a watch without a server goes on trying."""
-
-    def __init__(self, timeout: float) -> None:
-        self._timeout = timeout
-        self._clock = asyncio.get_running_loop().time
-        self._backoff = Backoff(_LONGEST_PAUSE)
-        self._tried = self._clock()
-        self._began: float | None = None
-
-    def pause(self, error: grpc.aio.AioRpcError) -> float:
-        """The seconds until the next try. Raises ``RpcError`` when there is to be none."""
-        refused = refusal(error)
-        now = self._clock()
-        # An execution may be silent for hours: a try that lasted has reached the server.
-        if self._began is None or now - self._tried > self._timeout:
-            self._began = now
-        pause = self._backoff.pause(asked_delay(error))
-        if not can_be_repeated(refused) or now + pause > self._began + self._timeout:
-            raise refused from error
-        return pause
-
-    def try_again(self) -> None:
-        """Note that a try begins."""
-        self._tried = self._clock()
-
-    def end(self) -> None:
-        """Note that the server has spoken."""
-        self._began = None
-        self._backoff.reset()
-
-
-def _news(answer: pb.WatchExecutionResponse, after: int) -> Iterator[Event | Progress]:
-    for progress in answer.progress:
-        yield _convert.progress(progress)
+def _news(
+    answer: pb.WatchExecutionResponse, after: int, *, progress: bool
+) -> Iterator[Event | Progress]:
+    if progress:
+        yield from map(_convert.progress, answer.progress)
     for event in answer.events:
         if event.sequence > after:
             yield _convert.event(event)

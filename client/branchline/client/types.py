@@ -60,6 +60,7 @@ class SuspensionReason(StrEnum):
     PAUSED = "PAUSED"
     SLEEPING = "SLEEPING"
     WAITING_SIGNAL = "WAITING_SIGNAL"
+    WAITING_CHILD = "WAITING_CHILD"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,8 @@ class DormantBranch:
     """When it goes on by itself: the end of its sleep, or its wait's time limit."""
     pause_reason: str = ""
     """Why it is paused, as the step or the caller said."""
+    children: tuple[str, ...] = ()
+    """The ids of the executions that it waits for, 100 at most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +97,7 @@ class Suspension:
     """Why no branch of an execution moves (semantics 4.8)."""
 
     reason: SuspensionReason
-    """The dominant reason: paused before sleeping before waiting for a signal."""
+    """The dominant reason: paused before sleeping before a signal before a child."""
     topics: tuple[str, ...] = ()
     wake_time: datetime | None = None
     """The earliest time at which a branch goes on by itself."""
@@ -126,11 +129,22 @@ class WaitingTask:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FollowUp:
+    """What became of a follow-up whose condition held, or could not be evaluated (11.5)."""
+
+    workflow: str
+    execution_id: str = ""
+    """The execution that was started, empty when none was."""
+    error: Failure | None = None
+    """Why none was started."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ExecutionInfo:
     """How an execution stood when the server answered.
 
-    A list leaves out ``inputs``, ``last_sequence``, ``branches``, ``suspension`` and
-    ``waiting_tasks``.
+    A list leaves out ``inputs``, ``last_sequence``, ``branches``, ``suspension``,
+    ``waiting_tasks``, ``depth`` and ``follow_ups``.
     """
 
     id: str
@@ -149,6 +163,23 @@ class ExecutionInfo:
     branches: tuple[BranchInfo, ...] = ()
     suspension: Suspension | None = None
     waiting_tasks: tuple[WaitingTask, ...] = ()
+    labels: dict[str, str] = field(default_factory=dict)
+    """What whoever started it has noted, by name."""
+    parent: str = ""
+    """The id of the execution that started it, empty when it was started from outside."""
+    depth: int = 0
+    """How many executions stand above it."""
+    follow_ups: tuple[FollowUp, ...] = ()
+    """What became of the workflow's follow-ups, once it has completed."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionCount:
+    """How many executions there are (semantics 12.5)."""
+
+    total: int
+    by_status: dict[ExecutionStatus, int]
+    """Statuses without any are left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +208,60 @@ class Progress:
     message: str
     data: Any = None
     time: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepProgress:
+    """What the activity of a step visit has said last (semantics 7.6)."""
+
+    message: str
+    data: Any = None
+    time: datetime | None = None
+    item: int | None = None
+    """The item's index from 0, in a step with ``each``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepVisit:
+    """One stay of a branch in a step (semantics 12.4)."""
+
+    number: int
+    """The number of the event with which it began."""
+    branch: str
+    step: str
+    status: BranchStatus
+    """Never ``WAITING``; one whose error was caught is ``FAILED``."""
+    activity: str = ""
+    """Empty in a step without one."""
+    attempt: int = 0
+    """The last, from 1, in a step with ``each`` the highest of any item; 0 without attempts."""
+    start_time: datetime | None = None
+    end_time: datetime | None = None
+    """None while it lasts."""
+    error: Failure | None = None
+    """The last one, also of an attempt that was tried again."""
+    progress: StepProgress | None = None
+    items: int = 0
+    """How many there are, in a step with ``each``."""
+    items_done: int = 0
+    children: tuple[str, ...] = ()
+    """The ids of the executions that it has started, at most 100 of them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusChange:
+    """How an execution stands, from now on or already (semantics 12.3)."""
+
+    execution_id: str
+    workflow: str
+    version: int
+    status: ExecutionStatus
+    time: datetime | None = None
+    """When the change was stored; None: it stood so when the watch began."""
+    labels: dict[str, str] = field(default_factory=dict)
+    """What whoever started it has noted, by name."""
+    parent: str = ""
+    """The id of the execution that started it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +312,10 @@ class StartRequest:
     """Names the request, so that it can be repeated; None: the client makes one."""
     version: int | None = None
     """None: the latest."""
+    labels: Mapping[str, str] | None = None
+    """What to note of it, to find it by."""
+    timeout: float | None = None
+    """Seconds that it may live; None: as its workflow says (semantics 4.12)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ import math
 from typing import Any, Final
 
 from branchline.client import _json
+from branchline.client.durations import Length, in_seconds
 from branchline.client.errors import WaitTimedOut
 from branchline.v1 import task_pb2
 
@@ -29,14 +30,15 @@ class Waits:
         self._calls = 0
         self._used: set[str] = set()
 
-    def wait(self, topic: str, timeout: float, key: str | None) -> Any:  # noqa: ANN401 - JSON is of any type
+    def wait(self, topic: str, timeout: Length, key: str | None) -> Any:  # noqa: ANN401 - JSON is of any type
         """See ``ActivityContext.wait``."""
-        request = _request(topic, timeout, self._key(key))
+        seconds = in_seconds(timeout)
+        request = _request(topic, seconds, self._key(key))
         key = request.key
         if key in self._message.received_json:
             return _json.decode(self._message.received_json[key])
         if key in self._message.timed_out_waits:
-            raise WaitTimedOut(topic, timeout)
+            raise WaitTimedOut(topic, seconds)
         if self.pending is None:
             self.pending = request
         raise Waiting(f"the activity waits for a signal on {topic}")

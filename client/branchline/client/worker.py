@@ -6,12 +6,15 @@ import asyncio
 import os
 import socket
 from collections.abc import Callable, Iterable
-from typing import Any, Final
+from types import TracebackType
+from typing import Any, Final, Self
 from uuid import uuid4
 
 from branchline.client.activities import activity_of, by_name
+from branchline.client.background import Background
 from branchline.client.connection import server_address
 from branchline.client.crew import Crew
+from branchline.client.durations import Length, in_seconds
 from branchline.v1 import task_service_pb2 as pb
 
 _MOST_TASKS: Final = 10_000
@@ -24,11 +27,15 @@ _LAST_WORDS_WHEN_CANCELLED: Final = 1.0
 class Worker:
     """Works on tasks until it is stopped (semantics 7.1 to 7.9).
 
+    Either ``await worker.run()``, or ``async with Worker(...) as worker:``, which works beside
+    the code of the context. When that ends, tasks in hand may end as after ``stop``; when it is
+    cancelled, they are given back at once. An error of ``run`` ends the code and is raised.
+
     ``address`` is as for ``Client``; ``activities`` are functions and bound methods marked with
     ``@activity``; ``max_tasks`` is how many tasks it has in hand at the same time; plain
     functions run in at most ``threads`` threads (None: ``max_tasks``, at most 32), and queue for
-    them. ``worker_id`` must be unique; None makes one. ``grace`` is how many seconds running
-    tasks have to end once the worker is told to stop.
+    them. ``worker_id`` must be unique; None makes one. ``grace`` (seconds, or a ``timedelta``)
+    is how long running tasks have to end once the worker is told to stop.
 
     A lost connection is made again, for ever. Tasks at work go on meanwhile, and no outcome is
     lost: each is sent until the server has stored it.
@@ -47,7 +54,7 @@ class Worker:
         task_queue: str = "default",
         max_tasks: int = 100,
         worker_id: str | None = None,
-        grace: float = 10.0,
+        grace: Length = 10.0,
         threads: int | None = None,
     ) -> None:
         if not 1 <= max_tasks <= _MOST_TASKS:
@@ -59,10 +66,11 @@ class Worker:
         """Set while the server gives this worker tasks; to be awaited, not set."""
         self._activities = by_name(map(activity_of, activities))
         self._max_tasks = max_tasks
-        self._grace = grace
+        self._grace = in_seconds(grace)
         self._threads = threads or min(max_tasks, _MOST_THREADS)
         self._stop_asked = asyncio.Event()
         self._has_run = False
+        self._background: Background | None = None
 
     async def run(self) -> None:
         """Work until ``stop`` is called; then finish what can be finished, and return.
@@ -75,9 +83,30 @@ class Worker:
             RpcError: no server that would know this worker is there.
 
         """
+        self._begin()
+        await self._work()
+
+    async def __aenter__(self) -> Self:
+        self._begin()
+        self._background = Background(self._work())
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        assert self._background is not None  # noqa: S101 - it was entered
+        self.stop()
+        await self._background.leave(error)
+
+    def _begin(self) -> None:
         if self._has_run:
             raise RuntimeError("this worker has run already: make another one")
         self._has_run = True
+
+    async def _work(self) -> None:
         crew = Crew(self.address, self._offer(), self._activities, self._threads, self.connected)
         streaming = asyncio.create_task(crew.stay_connected())
         stopping = asyncio.create_task(self._stop_asked.wait())

@@ -12,6 +12,7 @@ from branchline.engine.events import (
     ChildTimedOut,
     Failure,
 )
+from branchline.engine.failures import CHILD_TOO_LATE
 from branchline.engine.finishing import fail_attempt, pause_between_attempts
 from branchline.engine.state import Branch, Status
 from branchline.engine.transition import Transition
@@ -69,8 +70,7 @@ def time_out(t: Transition, branch: Branch, item: int) -> None:
     """Stop waiting for a child that takes too long; it is cancelled."""
     attempt = branch.visit.attempts[item]
     t.emit(ChildTimedOut(child=attempt.child or 0, execution=attempt.execution))
-    message = "the child did not close within the step's timeout"
-    _fail_attempt(t, branch, Failure("timeout", message), item)
+    _fail_attempt(t, branch, CHILD_TOO_LATE, item)
 
 
 def _fail(t: Transition, child: int, error: Failure) -> None:

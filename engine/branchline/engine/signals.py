@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from branchline.engine import activities, attempts
 from branchline.engine.commands import Signal, WaitInTask
 from branchline.engine.events import (
-    Failure,
     SignalAwaited,
     SignalConsumed,
     SignalReceived,
@@ -16,6 +15,7 @@ from branchline.engine.events import (
     WaitTimedOut,
 )
 from branchline.engine.expressions import ExpressionError
+from branchline.engine.failures import NO_SIGNAL
 from branchline.engine.finishing import (
     complete_step,
     fail_attempt,
@@ -73,7 +73,7 @@ def time_out(t: Transition, branch: Branch) -> None:
         t.emit(StepCompleted(branch=branch.id))
         go_to(t, branch, wait.on_timeout)
     else:
-        fail_attempt(t, branch, Failure("timeout", "no signal came in time"))
+        fail_attempt(t, branch, NO_SIGNAL)
 
 
 def _topic(t: Transition, branch: Branch, plan: StepPlan) -> str:

@@ -60,6 +60,10 @@ class StepVisits:
             case _:
                 self._change(event, time)
 
+    def take_no_more(self) -> None:
+        """Let no further visit be one of them, if there is any."""
+        self._most = len(self.visits) or self._most
+
     def hear(self, task: int, progress: e.Progress) -> None:
         """Take what the activity of a task without an outcome has said."""
         work = self._tasks.get(task)

@@ -25,6 +25,9 @@ from branchline.server.runtime import LiveExecutions, Loader, Runtime, Wake
 from branchline.server.runtime.live import Change
 from branchline.server.runtime.turn import execution_row
 from branchline.server.settings import Settings
+from branchline.server.status_feed import StatusFeed
+from branchline.server.status_retention import StatusRetention
+from branchline.server.step_visits import VisitReader
 from branchline.server.storage import SqliteOptions, Store
 from branchline.server.subscriptions import Chunk, Subscriptions
 from branchline.server.timers import Timers
@@ -82,6 +85,7 @@ class App:
         await self._rpc.stop_serving()
         self._workers.close()
         self._subscriptions.close()
+        self._feed.close()
         stopping = asyncio.create_task(self._rpc.stop(self.settings.shutdown_grace))
         self._runtime.stop()
         await asyncio.wait(self._tasks[:1])
@@ -115,18 +119,23 @@ class App:
         self._workers = Workers(dispatcher, self._runtime, self._subscriptions, clock)
         self._runtime.on_stored.append(self._stored)
         self._runtime.on_deleted.append(self._subscriptions.publish_deletion)
-        executions = Executions(self._store, catalog, self._runtime, self._subscriptions)
+        self._feed = StatusFeed(self._store)
+        self._retention = StatusRetention(self._store, clock, settings.status_changes_kept)
+        executions = Executions(
+            self._store, catalog, self._runtime, self._subscriptions, self._feed
+        )
+        visits = VisitReader(self._store, catalog, dispatcher.progress)
         limits = Limits(settings.max_payload)
         outcomes = OutcomeReader(self._workers, tokens, limits)
         self._rpc = RpcServer(
             WorkflowsRpc(catalog, settings.max_payload),
-            ExecutionsRpc(executions, dispatcher, limits),
+            ExecutionsRpc(executions, visits, dispatcher, limits),
             TasksRpc(self._workers, outcomes),
             settings.max_message,
         )
 
     def _start_loops(self) -> None:
-        loops = (self._runtime, self._timers, self._watchdog, self._backlog)
+        loops = (self._runtime, self._timers, self._watchdog, self._backlog, self._retention)
         for loop in loops:
             task = asyncio.create_task(loop.run(), name=type(loop).__name__)
             task.add_done_callback(self._loop_ended)

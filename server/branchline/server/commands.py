@@ -16,7 +16,13 @@ from contextlib import asynccontextmanager
 from dataclasses import fields
 from typing import Any
 
-from branchline.server.settings import HELP, InvalidSetting, Settings, from_environ
+from branchline.server.settings import (
+    HELP,
+    InvalidSetting,
+    Settings,
+    embedded_settings,
+    from_environ,
+)
 
 _FAILED = 1
 _FLAGS = {"database_url": "database"}
@@ -34,13 +40,16 @@ def server(arguments: Sequence[str]) -> int:
 
 
 @asynccontextmanager
-async def embedded(database_url: str, log_level: str = "warning") -> AsyncIterator[str]:
-    """A server in this process on a free port of this machine; gives its address."""
+async def embedded(database_url: str, **given: object) -> AsyncIterator[str]:
+    """A server in this process on a free port of this machine; gives its address.
+
+    Raises ``InvalidSetting`` for what is given besides the database.
+    """
     from branchline.server.app import App
     from branchline.server.logs import configure_logs
 
-    configure_logs("text", log_level)
-    settings = Settings(database_url=database_url, listen="127.0.0.1:0", log_level=log_level)
+    settings = embedded_settings(database_url, given)
+    configure_logs(settings.log_format, settings.log_level)
     async with App(settings) as app:
         yield f"127.0.0.1:{app.port}"
 

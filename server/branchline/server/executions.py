@@ -15,6 +15,8 @@ from branchline.server.errors import Reason, ServiceError, Violation, execution_
 from branchline.server.histories import numbered_events
 from branchline.server.reading import guarded
 from branchline.server.runtime import Command, Delete, Live, Runtime, Start, Started, View
+from branchline.server.status_feed import StatusFeed
+from branchline.server.status_watching import StatusNews, watch_statuses
 from branchline.server.statuses import is_closed
 from branchline.server.storage import ExecutionFilter, ExecutionRow, HistoryRow, Store
 from branchline.server.subscriptions import Subscriptions
@@ -45,12 +47,18 @@ class Executions:
     """Everything that may be asked of executions. All methods raise ``ServiceError``."""
 
     def __init__(
-        self, store: Store, catalog: Catalog, runtime: Runtime, subscriptions: Subscriptions
+        self,
+        store: Store,
+        catalog: Catalog,
+        runtime: Runtime,
+        subscriptions: Subscriptions,
+        feed: StatusFeed,
     ) -> None:
         self._store = store
         self._catalog = catalog
         self._runtime = runtime
         self._subscriptions = subscriptions
+        self._feed = feed
 
     async def start(self, order: StartOrder) -> Started:
         """Start an execution (semantics 4.1-4.3)."""
@@ -155,6 +163,10 @@ class Executions:
             row = await self.row(execution_id)
             async for news in follow(row.key, after, watcher, self._stored):
                 yield news
+
+    def watch_all(self, wanted: ExecutionFilter, after: int) -> AsyncIterator[StatusNews]:
+        """How executions stand, and every change of it after a position (12.3)."""
+        return watch_statuses(self._store, self._feed, wanted, after)
 
     async def _stored(self, key: int, after: int) -> list[NumberedEvent]:
         return _behind(await self._rows(key, after), after)

@@ -4,25 +4,42 @@ from __future__ import annotations
 
 import logging
 import sys
+import traceback
+from typing import Final, TextIO
 
 import structlog
+
+_FRAMES: Final = 12
+"""How many of an error's innermost frames are told."""
 
 
 def configure_logs(log_format: str, level: str) -> None:
     """Write logs to standard error, in a format (`text` or `json`) from a level up."""
     renderer: structlog.typing.Processor = structlog.processors.JSONRenderer()
     if log_format == "text":
-        renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        renderer = structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(), exception_formatter=_write_traceback
+        )
     processors: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     if log_format == "json":
-        processors.append(structlog.processors.dict_tracebacks)
+        # Local variables may hold what is secret, and are long.
+        transformer = structlog.tracebacks.ExceptionDictTransformer(
+            show_locals=False, max_frames=_FRAMES
+        )
+        processors.append(structlog.processors.ExceptionRenderer(transformer))
     structlog.configure(
         processors=[*processors, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
+
+
+def _write_traceback(stream: TextIO, error: structlog.typing.ExcInfo) -> None:
+    """Write an error plainly, with the innermost frames alone."""
+    lines = traceback.format_exception(*error, limit=-_FRAMES)
+    stream.write("\n" + "".join(lines).rstrip("\n"))

@@ -36,6 +36,8 @@ class Settings:
     """How many executions that wait are kept in memory."""
     cached_running: int = 20_000
     """How many executions that run are kept in memory."""
+    status_changes_kept: float = 86_400.0
+    """How long changes of status are kept, for watchers of many executions to go on from."""
     shutdown_grace: float = 10.0
     """How long calls under way may take when the server goes down."""
     synchronous: Literal["FULL", "NORMAL"] = "FULL"
@@ -49,7 +51,7 @@ class Settings:
         for name in ("lease", "max_deliveries", "max_payload", "max_message", "max_inbox"):
             if not 0 < getattr(self, name) < inf:
                 raise InvalidSetting(f"{name} must be more than 0, not {getattr(self, name)}")
-        for name in ("cached_dormant", "cached_running", "shutdown_grace"):
+        for name in ("cached_dormant", "cached_running", "status_changes_kept", "shutdown_grace"):
             if not 0 <= getattr(self, name) < inf:
                 raise InvalidSetting(f"{name} must be 0 or more, not {getattr(self, name)}")
         for name, choices in _CHOICES.items():
@@ -68,6 +70,7 @@ HELP = {
     "max_inbox": "starts and signals that may wait before more are refused",
     "cached_dormant": "waiting executions that are kept in memory",
     "cached_running": "running executions that are kept in memory",
+    "status_changes_kept": "seconds for which watchers find changes of status that they missed",
     "shutdown_grace": "seconds that calls under way may take when the server goes down",
     "synchronous": "SQLite's synchronous: FULL or NORMAL",
     "log_format": "text or json",
@@ -103,3 +106,26 @@ def _read(name: str, text: str, kind: type[object]) -> object:
     except ValueError as error:
         message = f"{_PREFIX}{name.upper()} must be of type {kind.__name__}, not {text!r}"
         raise InvalidSetting(message) from error
+
+
+def embedded_settings(database_url: str, given: Mapping[str, object]) -> Settings:
+    """Settings of a server inside another process, which logs only what is wrong.
+
+    Raises ``InvalidSetting`` for a name that there is not, or a value of another type.
+    """
+    kinds = {field.name: type(field.default) for field in fields(Settings)}
+    for name in ("database_url", "listen"):
+        del kinds[name]
+    for name, value in given.items():
+        if name not in kinds:
+            raise InvalidSetting(f"there is no setting {name}: choose from {', '.join(kinds)}")
+        if not _fits(value, kinds[name]):
+            message = f"{name} must be of type {kinds[name].__name__}, not {value!r}"
+            raise InvalidSetting(message)
+    values = {"log_level": "warning", **given, "database_url": database_url}
+    return Settings(listen="127.0.0.1:0", **values)  # type: ignore[arg-type]  # they fit
+
+
+def _fits(value: object, kind: type[object]) -> bool:
+    """Whether a value is of a type; a whole number is a number of seconds, too."""
+    return type(value) is kind or (kind is float and type(value) is int)

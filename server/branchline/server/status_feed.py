@@ -28,6 +28,8 @@ _MOST_RECENT: Final = 10_000
 _PAUSE_PER_WATCHER: Final = 100e-6
 """Seconds between two wake-ups for each watcher, so that many of them leave time for work."""
 
+_NONE: Final = -1
+
 
 class StatusFeed:
     """Gives the changes after any position, and waits for more."""
@@ -40,8 +42,10 @@ class StatusFeed:
         """The position before the recent entries."""
         self._end = 0
         """The last position that was read; 0 when nothing was."""
-        self._stale = True
-        """Whether there may be more in the database."""
+        self._commits = 0
+        """How many commits have been told of."""
+        self._commits_read = _NONE
+        """How many of them had been told of when the last read began."""
         self._reading = asyncio.Lock()
         self._grown = asyncio.Event()
         self._wake: asyncio.TimerHandle | None = None
@@ -86,6 +90,11 @@ class StatusFeed:
             self._wake.cancel()
         self._tell()
 
+    @property
+    def _stale(self) -> bool:
+        """Whether there may be more in the database than what was read."""
+        return self._commits != self._commits_read
+
     async def _entries(self, position: int) -> list[StatusEntry]:
         while True:
             if self._closed:
@@ -121,7 +130,7 @@ class StatusFeed:
     async def _catch_up(self, position: int) -> None:
         """Read on for all until there is something after a position, or nothing more."""
         async with self._reading:
-            while self._end and position >= self._end and self._stale:
+            while self._end and position >= self._end and (self._stale or position > self._end):
                 stretch = await self._read_on()
                 if position > stretch.head:
                     raise _out_of_range(position, stretch)
@@ -131,14 +140,10 @@ class StatusFeed:
                     self._remember(stretch)
 
     async def _read_on(self) -> StatusStretch:
-        self._stale = False
-        try:
-            stretch = await self._read(self._end)
-        except BaseException:
-            self._stale = True
-            raise
+        commits = self._commits
+        stretch = await self._read(self._end)
         last = stretch.entries[-1].position if stretch.entries else stretch.head
-        self._stale = self._stale or last < stretch.head
+        self._commits_read = commits if last == stretch.head else _NONE
         return stretch
 
     async def _read(self, position: int) -> StatusStretch:
@@ -158,11 +163,11 @@ class StatusFeed:
         self._recent.clear()
         self._recent_changes = 0
         self._start = self._end = 0
-        self._stale = True
+        self._commits_read = _NONE
 
     def _note(self) -> None:
         """Take notice of a commit: tell the watchers, unless they were told just now."""
-        self._stale = True
+        self._commits += 1
         if not self._watchers or self._wake is not None:
             return
         pause = self._wake_from - _now()

@@ -6,6 +6,7 @@ import asyncio
 from contextlib import suppress
 from typing import NamedTuple
 
+from branchline.engine.events import Progress
 from branchline.engine.values import NULL, Json, Variables
 from branchline.server.clock import Clock
 from branchline.server.dispatch import (
@@ -131,7 +132,9 @@ class Workers:
         if task is None:
             return False
         if message or data != NULL:
-            payload = task.payload
+            payload, now = task.payload, self._clock.now()
+            progress = Progress(message, data, now, payload.item)
+            self._dispatcher.progress.tell(task.key, payload.branch, progress)
             note = ProgressNote(
                 branch=payload.branch,
                 step=payload.step,
@@ -140,7 +143,7 @@ class Workers:
                 attempt=payload.attempt,
                 message=message,
                 data=data,
-                time=self._clock.now(),
+                time=now,
             )
             self._subscriptions.publish_progress(payload.execution_id, note)
         return True

@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 
+from branchline.client.builtin._http import http_activity
 from branchline.client.errors import ActivityError
 from tests.client.builtin.calling import run
+from tests.client.working import outcome_of, result
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -110,6 +112,14 @@ def test_a_body_and_headers_are_sent_as_they_are(server: str) -> None:
     told = echo(f"{server}/echo", method="PUT", headers=headers, body="a,é")
     assert (told["method"], told["body"]) == ("PUT", "a,é")
     assert (told["headers"]["Content-Type"], told["headers"]["X-Trace"]) == ("text/csv", "7")
+
+
+async def test_the_effect_is_named_when_asked_for(server: str) -> None:
+    parameters = {"url": f"{server}/echo", "idempotency_key": True}
+    outcome = await outcome_of(http_activity, json.dumps(parameters), idempotency_key="5f0f8a0e")
+    told = json.loads(json.loads(result(outcome))["body"])
+    assert told["headers"]["Idempotency-Key"] == "5f0f8a0e"
+    assert "Idempotency-Key" not in echo(f"{server}/echo")["headers"]
 
 
 @pytest.mark.parametrize("status", [404, 500])

@@ -76,6 +76,11 @@ class Process:
                 return line
         raise AssertionError(f"{text!r} never came:\n{self.seen}")
 
+    def next_line(self) -> str:
+        """Read a line of standard output."""
+        assert self._process.stdout is not None
+        return self._process.stdout.readline()
+
     def signal(self, number: int) -> None:
         """Send a signal."""
         self._process.send_signal(number)

@@ -68,6 +68,14 @@ steps:
 outputs: [{name: result}]
 """
 
+PARENT = """
+name: parent
+steps:
+  - {name: delegate, child: {workflow: own}, each: {items: [1]}, next: once more}
+  - {name: once more, child: {workflow: own}, store: child}
+outputs: [{name: result, variable: child.outputs.result}]
+"""
+
 BROKEN = """
 name: broken
 steps:

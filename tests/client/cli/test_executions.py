@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -223,3 +224,19 @@ def test_health(on_server: CommandLine, address: str) -> None:
     assert on_server("health").out == "SERVING\n"
     document = on_server("--json", "health").document
     assert document == {"address": address, "status": "SERVING"}
+
+
+def test_steps_are_a_table_or_json_lines(
+    on_server: CommandLine, asking: str, tmp_path: Path, execution_id: str
+) -> None:
+    header, row = on_server("steps", asking).out.splitlines()
+    assert header.split()[:3] == ["BRANCH", "STEP", "STATUS"]
+    assert row.split()[:3] == ["main", "wait", "SUSPENDED"]
+    [line] = on_server("steps", asking, "--json").out.splitlines()
+    visit = json.loads(line)
+    assert (visit["number"], visit["step"], visit["status"]) == (2, "wait", "SUSPENDED")
+    assert on_server("steps", asking, "--after", "2", "--json").out == ""
+    on_server("register", write(tmp_path, "hopeless.yaml", HOPELESS))
+    on_server("start", "hopeless", "--id", f"{execution_id}-2")
+    assert "expression_error: " in on_server("steps", f"{execution_id}-2").out
+    assert on_server("steps", "nobody").code == 1

@@ -113,6 +113,30 @@ def test_a_wait_that_is_first_seen_at_its_start_is_no_error() -> None:
     assert board.rows(5) == ([], 0)
 
 
+def test_a_branch_is_suspended_while_it_waits_for_children() -> None:
+    story = Story()
+    story.add("step_started", branch="main", step="pack")
+    for number in (1, 2):
+        story.add("child_requested", child=number, branch="main", item=number, wait=True)
+        story.add("child_started", child=number, execution_id=f"e{number}", until=None)
+    [row], _ = board_of(story).rows(5)
+    assert (row.status, row.note) == ("SUSPENDED", "waits for e1")
+    story.add("child_completed", child=1, result={})
+    [row], _ = board_of(story).rows(5)
+    assert (row.status, row.note, row.done) == ("SUSPENDED", "waits for e2", 1)
+    story.add("child_failed", child=2, error=ERROR)
+    story.add("step_failed", branch="main", error=ERROR)
+    story.add("step_started", branch="main", step="next")
+    assert board_of(story).status == "RUNNING"
+
+
+def test_a_child_that_is_left_to_itself_suspends_nobody() -> None:
+    story = Story()
+    story.add("child_requested", child=1, branch="main", item=None, wait=False)
+    story.add("child_started", child=1, execution_id="e1", until=None)
+    assert board_of(story).status == "RUNNING"
+
+
 def test_an_error_is_shown_until_the_next_step() -> None:
     story = Story()
     story.task(1)

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
 import pytest
 
 from tests.client.cli.calling import CommandLine
-from tests.client.cli.flows import ASK, BROKEN, DOUBLE, FAIL, GREET, OWN, SLEEP, TOOLS, write
+from tests.client.cli.flows import (
+    ASK,
+    BROKEN,
+    DOUBLE,
+    FAIL,
+    GREET,
+    OWN,
+    PARENT,
+    SLEEP,
+    TOOLS,
+    write,
+)
 
 
 def test_the_outputs_are_all_that_is_on_standard_output(
@@ -125,8 +137,64 @@ def test_a_database_that_cannot_be_used_is_an_error_without_traceback(
 def test_a_server_that_is_not_installed_is_told_with_the_remedy(
     branchline: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "branchline.server.app", None)
+    monkeypatch.setitem(sys.modules, "sqlalchemy", None)
+    for name in [name for name in sys.modules if name.startswith("branchline.server.")]:
+        if name != "branchline.server.logs":
+            monkeypatch.delitem(sys.modules, name)
     for command in (("run", write(tmp_path, "g.yaml", GREET)), ("server",), ("dev",)):
         result = branchline(*command)
         assert result.code == 1
+        assert "the server needs sqlalchemy, which is not installed" in result.err
         assert 'pip install "branchline[server]"' in result.err
+
+
+def test_a_fault_inside_of_the_server_is_no_missing_server(
+    branchline: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "branchline.server.app", None)
+    with pytest.raises(ImportError, match=r"branchline\.server\.app"):
+        branchline("server")
+
+
+def test_several_files_are_registered_and_the_first_is_started(
+    branchline: CommandLine, tmp_path: Path
+) -> None:
+    parent = write(tmp_path, "parent.yaml", PARENT)
+    own = tmp_path / "own"
+    own.mkdir()
+    write(own, "activities.py", DOUBLE)
+    result = branchline("run", parent, write(own, "own.yaml", OWN), "--json")
+    assert (result.document["workflow"], result.document["outputs"]) == ("parent", {"result": 42})
+    assert "[main] delegate, item 0: child own started as exec_" in result.err
+    assert "[main] delegate, item 0: child own completed" in result.err
+
+
+def test_an_activity_that_only_a_child_needs_is_named_too(
+    branchline: CommandLine, tmp_path: Path
+) -> None:
+    result = branchline("run", write(tmp_path, "p.yaml", PARENT), write(tmp_path, "o.yaml", OWN))
+    assert result.code == 1
+    assert "  double (step double)\n" in result.err
+
+
+def test_a_failed_attempt_is_told_with_step_item_and_activity(
+    branchline: CommandLine, tmp_path: Path
+) -> None:
+    text = FAIL.replace("activity: fail", "activity: fail, each: {items: [1]}, retry: [RETRY]")
+    text = text.replace("RETRY", "{max_retries: 1, base_delay: 1ms, error_equals: [all]}")
+    result = branchline("run", write(tmp_path, "fail.yaml", text))
+    assert "[main] break, item 0: fail failed: broken: it broke\n" in result.err
+    assert "[main] break, item 0: fail (attempt 2) failed: broken: it broke\n" in result.err
+    assert re.search(
+        r"\[main\] attempt 2, item 0 follows at .* \d\d:\d\d:\d\d\.\d{3}\n", result.err
+    )
+
+
+def test_activities_beside_the_file_may_import_from_the_current_folder(
+    branchline: CommandLine, tmp_path: Path
+) -> None:
+    package = tmp_path / "cli_package"
+    package.mkdir()
+    write(package, "cli_doubling.py", DOUBLE)
+    write(package, "activities.py", "from cli_package.cli_doubling import double\n")
+    assert branchline("run", write(package, "own.yaml", OWN)).document == {"result": 42}

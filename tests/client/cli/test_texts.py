@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from branchline.client.cli.sentences import _SENTENCES, event_sentence, progress_sentence
+from branchline.client.cli.storyteller import Storyteller
 from branchline.client.cli.texts import duration, json_text, local_time, one_line
 from branchline.client.types import Event, Progress
 from branchline.v1 import event_pb2
@@ -66,6 +67,49 @@ def test_waits_and_values_of_activities_are_told() -> None:
     assert event_sentence(Event(1, NOW, "value_recorded", value)) == (
         'task 7 recorded ticket: {"n":1}'
     )
+
+
+def test_a_storyteller_names_what_others_call_by_number() -> None:
+    """A failed task is told with branch, step, item and activity, a child with its workflow."""
+    tell = Storyteller().tell
+    attempt = {"branch": "van", "item": 3, "attempt": 2}
+    task = {"task": 7, "activity": "charge", "task_queue": "default", **attempt}
+    child = {"child": 2, "workflow": "pack", "version": 0, "wait": True, **attempt}
+    error = {"type": "broken", "message": "it broke", "details": None}
+    tell(Event(1, NOW, "step_started", {"branch": "van", "step": "pay"}))
+    tell(Event(2, NOW, "task_scheduled", task))
+    tell(Event(3, NOW, "child_requested", child))
+    tell(Event(4, NOW, "follow_up_requested", {"child": 3, "workflow": "ask"}))
+    started = {"child": 3, "execution_id": "e"}
+    assert [
+        tell(Event(5, NOW, "task_failed", {"task": 7, "error": error})),
+        tell(Event(6, NOW, "child_failed", {"child": 2, "error": error})),
+        tell(Event(7, NOW, "follow_up_started", started)),
+        tell(Event(8, NOW, "task_failed", {"task": 99, "error": error})),
+    ] == [
+        "[van] pay, item 3: charge (attempt 2) failed: broken: it broke",
+        "[van] pay, item 3: child pack (attempt 2) failed: broken: it broke",
+        "follow-up ask started as e",
+        "task 99 failed: broken: it broke",
+    ]
+
+
+def test_children_are_told() -> None:
+    requested = {"child": 2, "branch": "main", "item": None, "attempt": 1, "workflow": "pack"}
+    stopped = {"children": [2, 3], "execution_ids": ["e"]}
+    failed = {"workflow": "ask", "child": 0, "error": {"type": "t", "message": "m"}}
+    told = [
+        ("child_requested", {**requested, "version": 3, "wait": False}),
+        ("child_timed_out", {"child": 2, "execution_id": "e"}),
+        ("children_stopped", stopped),
+        ("follow_up_failed", failed),
+    ]
+    assert [event_sentence(Event(1, NOW, kind, data)) for kind, data in told] == [
+        "[main] child 2: pack version 3, left to itself",
+        "child 2 took too long, e is cancelled",
+        "children are cancelled: e",
+        "follow-up ask failed: t: m",
+    ]
 
 
 def test_a_sentence_is_one_line() -> None:

@@ -54,7 +54,7 @@ def test_a_mapping_has_no_lines() -> None:
     [
         ("name: 5", "name: must be text, not a number: put it in quotes"),
         ("name: [a]", "name: must be text, not a list"),
-        ("timeout: 90", "timeout: a duration needs a unit: write 90s for seconds"),
+        ("timeout: 90", "a duration needs a unit: write 90s for seconds, or 90ns for nanoseconds"),
         ("timeout: 1.5", "timeout: a duration needs a unit: write 1.5s for seconds"),
         ("timeout: true", "must be a duration like 90s, 1h30m or 250ms, not true or false"),
         ("timeout: 1d", "timeout: '1d' is no duration: write it like 90s, 1h30m or 250ms"),

@@ -11,6 +11,7 @@ from branchline.client.activities import activity
 from branchline.client.builtin._documents import parse, write
 from branchline.client.builtin._exchange import Exchange, Request, Response
 from branchline.client.builtin._timeouts import seconds_of
+from branchline.client.context import context
 from branchline.client.errors import ActivityError
 
 _METHOD = re.compile("[A-Za-z-]+")
@@ -25,10 +26,12 @@ def http_activity(
     json_payload: Any = None,  # noqa: ANN401 - JSON is of any type
     timeout: float | str = 30,
     follow_redirects: bool = True,  # noqa: FBT001, FBT002 - given by name
+    idempotency_key: bool = False,  # noqa: FBT001, FBT002 - given by name
 ) -> dict[str, Any]:
     """Send a request and give the response, whatever its status.
 
-    The timeout, a duration or seconds, holds for the whole exchange.
+    The timeout, a duration or seconds, holds for the whole exchange. With ``idempotency_key``
+    the request names the effect that it is to have in a header ``Idempotency-Key``.
 
     Raises:
         ActivityError: no response came, it is too large, or a parameter is wrong; of type
@@ -39,6 +42,8 @@ def http_activity(
         raise ActivityError(f"{method!r} is no method of HTTP: write it like GET or POST")
     request = Request(method.upper(), url, dict(headers or {}))
     _fill(request, body, json_payload)
+    if idempotency_key:
+        request.set_default("Idempotency-Key", context().idempotency_key)
     try:
         return _result(
             Exchange(seconds_of(timeout), follow_redirects=follow_redirects).run(request)

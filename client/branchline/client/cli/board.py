@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from branchline.client.cli.sentences import error_text
-from branchline.client.cli.texts import local_time
+from branchline.client.cli.texts import local_time, precise_time
 from branchline.client.types import Event, ExecutionStatus, Progress
 
 _ENDS: Final = {
@@ -102,6 +102,8 @@ class Board:
         self._rows: dict[str, Row] = {}
         self._tasks: dict[int, tuple[str, int]] = {}
         """Branch and item of the open attempts."""
+        self._children: dict[int, tuple[str, int]] = {}
+        """The same of the children that are waited for."""
 
     @property
     def status(self) -> ExecutionStatus:
@@ -143,6 +145,8 @@ class Board:
             self._closed = None
         elif item.type.startswith(("task", "items")):
             self._task(item.type, item.data)
+        elif item.type.startswith("child"):
+            self._child(item.type, item.data)
         elif "branch" in item.data:
             self._branch(item)
 
@@ -181,6 +185,32 @@ class Board:
             if row is not None:
                 row.done += 1
         elif kind == "task_failed" and row is not None:
+            row.note = error_text(data["error"])
+
+    def _child(self, kind: str, data: Mapping[str, Any]) -> None:
+        if kind == "child_requested":
+            branch, item = data["branch"], data["item"] or 0
+            self._row(branch).work(item)
+            if data["wait"]:
+                self._children[data["child"]] = branch, item
+            else:
+                self._row(branch).rest(item)
+        elif kind == "child_started" and data["child"] in self._children:
+            branch, item = self._children[data["child"]]
+            self._row(branch).rest(item, f"waits for {data['execution_id']}{_limit(data)}")
+        elif kind != "child_started":
+            for child in data.get("children") or (data.get("child", 0),):
+                self._child_left(kind, child, data)
+
+    def _child_left(self, kind: str, child: int, data: Mapping[str, Any]) -> None:
+        branch, item = self._children.pop(child, ("", 0))
+        if not branch:
+            return
+        row = self._row(branch)
+        row.work(item)
+        row.rest(item)
+        row.done += kind == "child_completed"
+        if kind == "child_failed":
             row.note = error_text(data["error"])
 
     def _branch(self, event: Event) -> None:
@@ -234,5 +264,5 @@ def _trouble(event: Event) -> str:
     if event.type == "step_failed":
         return error_text(event.data["error"])
     if event.type == "retry_scheduled":
-        return f"attempt {event.data['attempt']} at {local_time(event.data['due'])}"
+        return f"attempt {event.data['attempt']} at {precise_time(event.data['due'])}"
     return ""

@@ -27,27 +27,31 @@ def activities_named(targets: Iterable[str]) -> list[Function]:
         CommandError: something cannot be imported, or is no activity.
 
     """
-    if "" not in sys.path:
-        sys.path.insert(0, "")
+    _look_in("")
     return [function for target in targets for function in _activities_of(target)]
 
 
 def activities_in_file(path: Path) -> list[Function]:
-    """Load all activities of a Python file, which may import from its own folder.
+    """Load all activities of a Python file, which may import from its own and this folder.
 
     Raises:
         CommandError: it cannot be imported.
 
     """
-    folder = str(path.resolve().parent)
-    if folder not in sys.path:
-        sys.path.insert(0, folder)
+    _look_in("")
+    _look_in(str(path.resolve().parent))
     spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None and spec.loader is not None  # noqa: S101, PT018 - the suffix is .py
     module = importlib.util.module_from_spec(spec)
     loader = spec.loader
     _importing(str(path), lambda: loader.exec_module(module))
     return _all_of(module, str(path))
+
+
+def _look_in(folder: str) -> None:
+    """Let modules be imported from a folder; the empty one is the current."""
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
 
 
 def by_name(functions: Iterable[Function]) -> dict[str, Function]:

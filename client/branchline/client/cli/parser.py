@@ -16,6 +16,7 @@ from branchline.client.cli.histories import add_commands as add_histories
 from branchline.client.cli.runs import add_commands as add_runs
 from branchline.client.cli.servers import add_commands as add_servers
 from branchline.client.cli.starting import add_commands as add_starting
+from branchline.client.cli.steps import add_commands as add_steps
 from branchline.client.cli.workers import add_commands as add_workers
 from branchline.client.cli.workflows import add_commands as add_workflows
 
@@ -26,6 +27,7 @@ _GROUPS = (
     add_workflows,
     add_starting,
     add_executions,
+    add_steps,
     add_histories,
     add_acting,
 )

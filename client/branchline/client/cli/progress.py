@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Final, Protocol, Self, TextIO
 
 from branchline.client.cli.board import Board, Row
 from branchline.client.cli.output import LineWriter, console_on
-from branchline.client.cli.sentences import event_sentence, progress_sentence
+from branchline.client.cli.sentences import progress_sentence
+from branchline.client.cli.storyteller import Storyteller
 from branchline.client.cli.texts import STYLES, clock_time, duration, one_line
 from branchline.client.types import Event, Progress
 
@@ -51,6 +52,12 @@ _MILESTONES: Final = frozenset(
         "wait_timed_out",
         "sleep_started",
         "join_passed",
+        "child_started",
+        "child_completed",
+        "child_failed",
+        "child_timed_out",
+        "follow_up_started",
+        "follow_up_failed",
     }
 )
 """The events that tell a story without the details."""
@@ -92,6 +99,7 @@ class _Lines:
     def __init__(self, stream: TextIO, *, every_event: bool) -> None:
         self._writer = LineWriter(stream)
         self._every_event = every_event
+        self._storyteller = Storyteller()
 
     async def __aenter__(self) -> Self:
         return self
@@ -101,8 +109,10 @@ class _Lines:
     def show(self, item: Event | Progress) -> None:
         if isinstance(item, Progress):
             self._writer.line((f"{clock_time(item.time)}  {progress_sentence(item)}", ""))
-        elif self._every_event or item.type in _MILESTONES:
-            self._writer.line((f"{clock_time(item.time)}  {event_sentence(item)}", ""))
+            return
+        sentence = self._storyteller.tell(item)
+        if self._every_event or item.type in _MILESTONES:
+            self._writer.line((f"{clock_time(item.time)}  {sentence}", ""))
 
 
 class _Picture:

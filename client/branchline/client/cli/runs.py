@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import sys
 from argparse import Namespace
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,11 +47,17 @@ def add_commands(commands: Commands) -> None:
         "run a definition file and print its outputs as JSON",
         details="Server, worker and execution live in this process. Offered are the built-in "
         f"activities and those of --worker; without --worker those of a file {_BESIDE} beside "
-        "FILE, if there is one. What the activities print goes to standard error, and so does "
+        "each FILE, if there is one. What the activities print goes to standard error, and so does "
         "the progress. --json prints the whole execution instead of its outputs.",
         address=False,
     )
-    parser.add_argument("file", metavar="FILE", help="YAML, or JSON in a file named *.json")
+    parser.add_argument(
+        "files",
+        metavar="FILE",
+        nargs="+",
+        help="YAML, or JSON in a file named *.json; the first is started, the others are there "
+        "for its children and follow-ups",
+    )
     add_inputs(parser)
     parser.add_argument(
         "--worker",
@@ -97,21 +103,21 @@ async def _executed(arguments: Namespace) -> ExecutionInfo:
     from branchline.client.client import Client
     from branchline.client.worker import Worker
 
-    path = Path(arguments.file)
-    offered = _offered(path, arguments)
+    paths = list(map(Path, arguments.files))
+    offered = _offered(paths, arguments)
     async with (
         embedded_for_now(arguments.database) as address,
         Client(address) as client,
     ):
-        registered = await client.register(path)
-        needed = _needed(path)
+        started, *_ = [await client.register(path) for path in paths]
+        needed = _needed(paths)
         _refuse_missing(needed, offered)
         workers = (
             Worker(address, offered.values(), task_queue=queue, grace=_GRACE) for queue in needed
         )
         async with at_work(workers) as tasks:
             execution = await client.start(
-                registered.name, inputs_of(arguments), version=registered.version
+                started.name, inputs_of(arguments), version=started.version
             )
             sys.stderr.write(f"branchline: execution {execution.id} at {address}\n")
             return await unless_ended(_closed(execution, arguments.timeout), tasks)
@@ -126,22 +132,23 @@ async def _closed(execution: Execution, timeout: float | None) -> ExecutionInfo:
         raise CommandError(message) from None
 
 
-def _offered(path: Path, arguments: Namespace) -> Mapping[str, Function]:
+def _offered(paths: Iterable[Path], arguments: Namespace) -> Mapping[str, Function]:
     """The built-in activities and the user's, which win."""
-    beside = path.with_name(_BESIDE)
     if arguments.worker:
         own = activities_named(arguments.worker)
     else:
-        own = activities_in_file(beside) if beside.is_file() else []
+        beside = dict.fromkeys(path.with_name(_BESIDE).resolve() for path in paths)
+        own = [each for file in beside if file.is_file() for each in activities_in_file(file)]
     return {**by_name(builtin_activities(arguments, always=["all"])), **by_name(own)}
 
 
-def _needed(path: Path) -> dict[str, dict[str, str]]:
-    """The activities that a definition uses, and a step that uses each, by task queue."""
+def _needed(paths: Iterable[Path]) -> dict[str, dict[str, str]]:
+    """The activities that definitions use, and a step that uses each, by task queue."""
     from branchline.client.definitions import load_definition
 
     needed: dict[str, dict[str, str]] = {}
-    for step in load_definition(path).workflow.steps:
+    steps = (step for path in paths for step in load_definition(path).workflow.steps)
+    for step in steps:
         if step.activity:
             queue = needed.setdefault(step.task_queue or _DEFAULT_QUEUE, {})
             queue.setdefault(step.activity, step.name)

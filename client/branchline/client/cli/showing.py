@@ -24,6 +24,9 @@ def print_execution(info: ExecutionInfo) -> None:
 def _fields(info: ExecutionInfo) -> Iterator[tuple[str, str]]:
     yield "id", info.id
     yield "workflow", f"{info.workflow}, version {info.version}"
+    for name, value in sorted(info.labels.items()):
+        yield "label", f"{name}={value}"
+    yield "parent", info.parent
     yield "status", info.status.value
     yield "started", local_time(info.start_time)
     yield "closed", local_time(info.close_time)
@@ -36,6 +39,10 @@ def _fields(info: ExecutionInfo) -> Iterator[tuple[str, str]]:
     if info.error:
         yield "error", f"{info.error.type}: {info.error.message}"
         yield "details", "" if info.error.details is None else json_text(info.error.details)
+    for follow_up in info.follow_ups:
+        error = follow_up.error
+        why = f"failed ({error.type}): {error.message}" if error else ""
+        yield "follow-up", f"{follow_up.workflow}: {follow_up.execution_id or why}"
     for task in info.waiting_tasks:
         yield "no worker for", f"{task.activity} (task queue {task.task_queue})"
 
@@ -49,6 +56,8 @@ def _reason(dormant: DormantBranch) -> str:
     until = f" until {local_time(dormant.wake_time)}" if dormant.wake_time else ""
     if dormant.reason is SuspensionReason.WAITING_SIGNAL:
         return f"waits for signal {dormant.topic}{until}"
+    if dormant.reason is SuspensionReason.WAITING_CHILD:
+        return f"waits for {', '.join(dormant.children)}{until}"
     if dormant.reason is SuspensionReason.PAUSED:
         return f"paused: {dormant.pause_reason}" if dormant.pause_reason else "paused"
     return f"{dormant.reason.lower().replace('_', ' ')}{until}"

@@ -11,7 +11,7 @@ from branchline.client.cli.connecting import LONG_PATIENCE, PATIENCE, connected
 from branchline.client.cli.exits import raise_unless_completed
 from branchline.client.cli.output import print_json, print_text
 from branchline.client.cli.progress import follow, progress_view
-from branchline.client.cli.values import add_inputs, inputs_of, positive
+from branchline.client.cli.values import add_inputs, add_labels, inputs_of, positive, seconds
 from branchline.client.types import ExecutionInfo
 
 if TYPE_CHECKING:
@@ -36,6 +36,13 @@ def add_commands(commands: Commands) -> None:
     parser.add_argument(
         "--version", metavar="NUMBER", type=positive, help="default: the latest version"
     )
+    add_labels(parser, "a label to find the execution by")
+    parser.add_argument(
+        "--timeout",
+        metavar="TIME",
+        type=seconds,
+        help="how long the execution may live, such as 90s or 1h30m (default: the workflow's)",
+    )
     parser.add_argument("--wait", action="store_true", help="wait until it has closed")
 
 
@@ -47,6 +54,8 @@ async def _start(arguments: Namespace) -> int:
             id=arguments.id,
             request_id=arguments.request_id,
             version=arguments.version,
+            labels=dict(arguments.labels),
+            timeout=arguments.timeout,
         )
         if arguments.wait:
             sys.stderr.write(f"branchline: execution {execution.id}\n")

@@ -33,6 +33,11 @@ def local_time(time: datetime | None) -> str:
     return time.astimezone().strftime("%Y-%m-%d %H:%M:%S") if time else ""
 
 
+def precise_time(time: datetime | None) -> str:
+    """Write a point of time in the local time zone, to the millisecond."""
+    return time.astimezone().strftime("%Y-%m-%d %H:%M:%S.%f")[:-3] if time else ""
+
+
 def clock_time(time: datetime | None) -> str:
     """Write the local time of day, to the millisecond."""
     return time.astimezone().strftime("%H:%M:%S.%f")[:-3] if time else ""

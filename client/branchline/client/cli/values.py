@@ -28,6 +28,27 @@ def add_inputs(parser: ArgumentParser) -> None:
     )
 
 
+def add_labels(parser: ArgumentParser, text: str) -> None:
+    """Add the flag that names labels."""
+    parser.add_argument(
+        "--label",
+        dest="labels",
+        metavar="NAME=VALUE",
+        type=label,
+        action="append",
+        default=[],
+        help=f"{text} (may be given often)",
+    )
+
+
+def label(text: str) -> tuple[str, str]:
+    """Read ``name=value``; the value is text as it is, and may be empty."""
+    name, equals, value = text.partition("=")
+    if not name or not equals:
+        raise ArgumentTypeError(f"{text!r} is not NAME=VALUE")
+    return name, value
+
+
 def inputs_of(arguments: Namespace) -> dict[str, Any]:
     """The inputs that the flags give."""
     return {**arguments.inputs_json, **dict(arguments.inputs)}

@@ -212,7 +212,12 @@ class TimeSpan(Kind):
                 place.report(node, str(error))
         elif isinstance(node.value, int | float) and not isinstance(node.value, bool):
             number = json.dumps(node.value)
-            place.report(node, f"a duration needs a unit: write {number}s for seconds")
+            other = (
+                f", or {number}ns for nanoseconds, which files of other tools may hold"
+                if isinstance(node.value, int)
+                else ""
+            )
+            place.report(node, f"a duration needs a unit: write {number}s for seconds{other}")
         else:
             place.report(node, f"must be a duration like 90s, 1h30m or 250ms, not {node.kind}")
         return parse_duration(self.instead) if self.instead else None

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from msgspec.structs import replace
-
 from branchline.engine import events as e
 from branchline.engine.evolve._branches import mark_dormant
 from branchline.engine.state import (
@@ -127,9 +125,8 @@ def _leave(state: Execution, child: int) -> Branch:
     attempt.child, attempt.execution = None, ""
     key = timer_key(branch.id, ref.item)
     state.timers.stop(key)
-    if branch.held is not None and key in branch.held.left:
-        left = {other: rest for other, rest in branch.held.left.items() if other != key}
-        branch.held = replace(branch.held, left=left)
+    if branch.held is not None:
+        branch.held.left.pop(key, None)
     return branch
 
 

@@ -10,6 +10,7 @@ from branchline.server.dispatch.outbox import (
     WorkerOutbox,
 )
 from branchline.server.dispatch.payload import Offer, TaskKey, TaskPayload
+from branchline.server.dispatch.progress import LatestProgress, Told, with_progress
 from branchline.server.dispatch.task import PendingTask, Worker
 from branchline.server.dispatch.token import TaskToken, TokenMaker
 
@@ -19,6 +20,7 @@ __all__ = [
     "CancellationReason",
     "Delivery",
     "Dispatcher",
+    "LatestProgress",
     "Limit",
     "Offer",
     "PendingTask",
@@ -27,6 +29,8 @@ __all__ = [
     "TaskPayload",
     "TaskToken",
     "TokenMaker",
+    "Told",
     "Worker",
     "WorkerOutbox",
+    "with_progress",
 ]

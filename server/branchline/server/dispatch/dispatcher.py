@@ -16,6 +16,7 @@ from branchline.server.dispatch.left_out import LeftOut
 from branchline.server.dispatch.limits import Limit, Limits
 from branchline.server.dispatch.outbox import CancellationReason, WorkerOutbox
 from branchline.server.dispatch.payload import Offer, TaskKey
+from branchline.server.dispatch.progress import LatestProgress
 from branchline.server.dispatch.task import PendingTask, Worker
 from branchline.server.dispatch.token import TaskToken, TokenMaker
 from branchline.server.errors import Reason, ServiceError
@@ -36,6 +37,7 @@ class Dispatcher:
         self.limits = Limits()
         self.tasks: dict[TaskKey, PendingTask] = {}
         self.left_out = LeftOut()
+        self.progress = LatestProgress()
         self._clock = clock
         self._ready = ReadyTasks()
         self._fleet = Fleet(clock)
@@ -71,7 +73,7 @@ class Dispatcher:
                 task.started_at = wall
             self._watch_attempt(task, now)
             if worker.outbox is not None:
-                worker.outbox.deliver(task.as_delivery(self.token(task)))
+                worker.outbox.deliver(task.as_delivery(self.tokens))
 
     def unassign(self, assignments: Iterable[Assignment]) -> None:
         """Take back assignments that could not be stored."""
@@ -264,6 +266,7 @@ class Dispatcher:
         task.gone = True
         self.tasks.pop(task.key, None)
         self.limits.forget(task)
+        self.progress.forget(task.key)
 
     def _leased(self, token: TaskToken) -> PendingTask | None:
         task = self.tasks.get(TaskKey(token.execution_key, token.task))

@@ -29,6 +29,7 @@ class Delivery(NamedTuple):
     """A task as it goes to a worker."""
 
     token: str
+    idempotency_key: str
     activity: str
     payload: TaskPayload
     number: int

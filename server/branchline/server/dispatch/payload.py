@@ -27,6 +27,8 @@ class TaskPayload(msgspec.Struct, frozen=True, omit_defaults=True):
     step: str
     attempt: int
     parameters: msgspec.Raw
+    visit: int = 0
+    """The number of the step visit (semantics 12.4)."""
     item: int | None = None
     recorded: dict[str, msgspec.Raw] = {}
     """Values by key, from earlier deliveries and attempts (semantics 7.8)."""

@@ -7,6 +7,7 @@ from branchline.engine.events import TaskScheduled
 from branchline.engine.state import Attempt, Memory
 from branchline.server.dispatch.outbox import CancellationReason, Delivery, WorkerOutbox
 from branchline.server.dispatch.payload import Offer, TaskKey, TaskPayload
+from branchline.server.dispatch.token import TaskToken, TokenMaker
 
 
 class Worker:
@@ -127,10 +128,12 @@ class PendingTask:
         self.last_heartbeat = now
         worker.held[self.key] = self
 
-    def as_delivery(self, token: str) -> Delivery:
+    def as_delivery(self, tokens: TokenMaker) -> Delivery:
         """What its worker is sent."""
+        item = self.payload.item or 0
         return Delivery(
-            token,
+            tokens.write(TaskToken(*self.key, self.delivery)),
+            tokens.idempotency_key(self.key.execution_key, self.payload.visit, item),
             self.activity,
             self.payload,
             self.delivery,
@@ -150,6 +153,7 @@ class PendingTask:
             version=state.version,
             branch=event.branch,
             step=branch.step,
+            visit=branch.visit.number,
             attempt=event.attempt,
             parameters=event.parameters,
             item=event.item,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import NamedTuple
+from uuid import NAMESPACE_URL, uuid5
 
 from branchline.server.errors import Reason, ServiceError
 
@@ -24,10 +25,19 @@ class TokenMaker:
 
     def __init__(self, database_id: str) -> None:
         self._prefix = database_id[:8]
+        self._namespace = uuid5(NAMESPACE_URL, database_id)
 
     def write(self, token: TaskToken) -> str:
         """The token as text."""
         return f"{self._prefix}.{token.execution_key:x}.{token.task:x}.{token.delivery:x}"
+
+    def idempotency_key(self, execution_key: int, visit: int, item: int) -> str:
+        """The name of the effect that an item of a step visit is to have.
+
+        It is the same for all deliveries and attempts, and no other effect has it, of whatever
+        execution or server. Many systems take a UUID for such a key, and nothing longer.
+        """
+        return str(uuid5(self._namespace, f"{execution_key:x}.{visit:x}.{item:x}"))
 
     def read(self, text: str) -> TaskToken:
         """The token of a text. Raises ``ServiceError`` when it is not one of ours."""

@@ -9,6 +9,7 @@ from branchline.engine import events as e
 from branchline.engine.values import NULL, encode_text
 from branchline.server.rpc.checks import duration, timestamp
 from branchline.server.rpc.child_events import CHILD_WRITERS
+from branchline.server.rpc.step_visits import step_progress
 from branchline.server.rpc.values import failure_message, json_text, object_text
 from branchline.server.subscriptions import ProgressNote
 from branchline.v1 import event_pb2 as pb
@@ -95,7 +96,16 @@ def _task_completed(event: e.TaskCompleted) -> pb.TaskCompleted:
         result_json=bytes(event.result or NULL).decode(),
         set_json=object_text(event.set),
         remove=event.remove,
+        progress=step_progress(event.progress),
     )
+
+
+def _tasks_withdrawn(event: e.TasksWithdrawn) -> pb.TasksWithdrawn:
+    progress = [
+        pb.WithdrawnProgress(branch=branch, progress=step_progress(told))
+        for branch, told in event.progress.items()
+    ]
+    return pb.TasksWithdrawn(tasks=event.tasks, progress=progress)
 
 
 def _retry_scheduled(event: e.RetryScheduled) -> pb.RetryScheduled:
@@ -183,7 +193,11 @@ _WRITERS: dict[type[e.Event], tuple[str, _Writer]] = {
     e.TaskWaiting: (
         "task_waiting",
         lambda event: pb.TaskWaiting(
-            task=event.task, key=event.key, topic=event.topic, until=timestamp(event.until)
+            task=event.task,
+            key=event.key,
+            topic=event.topic,
+            until=timestamp(event.until),
+            progress=step_progress(event.progress),
         ),
     ),
     e.ValueRecorded: (
@@ -194,9 +208,13 @@ _WRITERS: dict[type[e.Event], tuple[str, _Writer]] = {
     ),
     e.TaskFailed: (
         "task_failed",
-        lambda event: pb.TaskFailed(task=event.task, error=failure_message(event.error)),
+        lambda event: pb.TaskFailed(
+            task=event.task,
+            error=failure_message(event.error),
+            progress=step_progress(event.progress),
+        ),
     ),
-    e.TasksWithdrawn: ("tasks_withdrawn", lambda event: pb.TasksWithdrawn(tasks=event.tasks)),
+    e.TasksWithdrawn: ("tasks_withdrawn", _tasks_withdrawn),
     e.RetryScheduled: ("retry_scheduled", _retry_scheduled),
     e.SignalReceived: ("signal_received", _signal_received),
     e.SignalAwaited: ("signal_awaited", _signal_awaited),

@@ -28,6 +28,9 @@ from branchline.server.rpc.filters import filter_of, list_name
 from branchline.server.rpc.labels import checked_labels
 from branchline.server.rpc.pages import page_size, read_number, write_token
 from branchline.server.rpc.status import start_error
+from branchline.server.rpc.status_messages import status_messages
+from branchline.server.rpc.step_visits import visit_message
+from branchline.server.step_visits import VisitReader
 from branchline.server.watching import NumberedEvent
 from branchline.v1 import event_pb2, execution_pb2
 from branchline.v1 import execution_service_pb2 as pb
@@ -45,9 +48,14 @@ class Executions(ExecutionServiceServicer):
     """Starts executions, acts on them and tells how they stand."""
 
     def __init__(
-        self, executions: ExecutionOperations, dispatcher: Dispatcher, limits: Limits
+        self,
+        executions: ExecutionOperations,
+        visits: VisitReader,
+        dispatcher: Dispatcher,
+        limits: Limits,
     ) -> None:
         self._executions = executions
+        self._visits = visits
         self._dispatcher = dispatcher
         self._limits = limits
 
@@ -185,6 +193,32 @@ class Executions(ExecutionServiceServicer):
             if news.progress:
                 progress = [progress_message(note) for note in news.progress]
                 yield pb.WatchExecutionResponse(progress=progress)
+
+    @streaming
+    async def WatchExecutions(
+        self, request: pb.WatchExecutionsRequest, context: Context
+    ) -> AsyncIterator[pb.WatchExecutionsResponse]:
+        wanted = filter_of(request.filter)
+        after = not_negative("after_position", request.after_position)
+        told = after
+        async for news in self._executions.watch_all(wanted, after):
+            for message in status_messages(news, told):
+                yield message
+            told = news.position
+
+    @unary
+    async def ListStepVisits(
+        self, request: pb.ListStepVisitsRequest, context: Context
+    ) -> pb.ListStepVisitsResponse:
+        execution_id = required(_ID, request.execution_id)
+        after = not_negative("after_number", request.after_number)
+        limit = page_size(request.page_size)
+        visits, more = await self._visits.page(execution_id, after, limit)
+        page = next(in_messages(map(visit_message, visits), limit), [])
+        more = more or len(visits) > len(page)
+        return pb.ListStepVisitsResponse(
+            visits=page, next_after_number=page[-1].number if more else 0
+        )
 
     async def _start(self, request: pb.StartExecutionRequest) -> pb.StartExecutionResponse:
         order = StartOrder(

@@ -34,6 +34,7 @@ def task_message(delivery: Delivery) -> pb.Task:
         recorded_json=_texts(payload.recorded),
         received_json=_texts(payload.received),
         timed_out_waits=payload.timed_out,
+        idempotency_key=delivery.idempotency_key,
     )
 
 

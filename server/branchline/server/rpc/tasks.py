@@ -91,13 +91,14 @@ class Tasks(TaskServiceServicer):
         _at_most("outcomes", len(request.outcomes), _MOST_REPORTS)
         _at_most("heartbeats", len(request.heartbeats), _MOST_REPORTS)
         _at_most("records", len(request.records), _MOST_REPORTS)
-        record_acks = await asyncio.gather(*map(self._record, request.records))
-        acks = await asyncio.gather(*map(self._report, request.outcomes))
+        # What an activity said before it ended is told before its end.
         stopped = [
             cancellation_message(*stop)
             for stop in map(self._outcomes.heartbeat, request.heartbeats)
             if stop is not None
         ]
+        record_acks = await asyncio.gather(*map(self._record, request.records))
+        acks = await asyncio.gather(*map(self._report, request.outcomes))
         return pb.ReportTasksResponse(acks=acks, cancellations=stopped, record_acks=record_acks)
 
     @unary

@@ -24,7 +24,7 @@ from branchline.engine import (
 )
 from branchline.engine import Wake as WakeCommand
 from branchline.engine.values import Variables
-from branchline.server.dispatch import Dispatcher, PendingTask
+from branchline.server.dispatch import Dispatcher, PendingTask, with_progress
 from branchline.server.errors import Reason, ServiceError, execution_not_found
 from branchline.server.ids import KeyMaker
 from branchline.server.ids import execution_id as make_execution_id
@@ -100,7 +100,7 @@ class Decisions:
             self._lives.drop(live)
             raise
         if events:
-            turn.record(live, events)
+            turn.record(live, with_progress(events, self._dispatcher.progress.of(live.key)))
 
     def _start(self, turn: Turn, request: Start, loaded: Loaded) -> None:
         existing = self._existing(turn, request, loaded)
@@ -211,12 +211,12 @@ class Decisions:
             self.decide(turn, live, WakeCommand())
             if live.state.requests:
                 turn.ask(live)
-            turn.on_lost.append(lambda _: request.lost())
+            turn.tell_lost(lambda _: request.lost())
 
     def _report(self, turn: Turn, request: ReportOutcome) -> None:
         try:
             task = self._dispatcher.report(request.token)
-            turn.on_lost.append(lambda _: self._dispatcher.unreport(task))
+            turn.take_back(lambda: self._dispatcher.unreport(task))
             if request.command is None:
                 self._dispatcher.release(task)
                 turn.released.append(task)
@@ -266,7 +266,7 @@ class Decisions:
             turn.on_stored.append(lambda: self._dispatcher.remove(request.task.key))
             return
         turn.mark_timed_out(request.task.key)
-        turn.on_lost.append(lambda _: request.lost())
+        turn.tell_lost(lambda _: request.lost())
 
     def _delete(self, turn: Turn, request: Delete, loaded: Loaded) -> None:
         wanted = request.execution_id

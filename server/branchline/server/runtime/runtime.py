@@ -206,7 +206,7 @@ class Runtime:
         except Exception as error:
             # A fault of ours, or a history that cannot be read: as in ``_decide``.
             log.exception("deciding what follows failed", request=type(turn.origin).__name__)
-            self._forget(turn, store_unavailable(error))
+            self._forget(turn, store_unavailable(error), but=turn.origin)
             if turn.origin is not None:
                 self._give_up(turn.origin)
         else:
@@ -258,14 +258,16 @@ class Runtime:
                 self._dispatcher.release(task)
                 self.poke()
 
-    def _forget(self, turn: Turn, error: ServiceError) -> None:
-        """Nothing was stored: what is in memory is wrong and is read again when needed."""
+    def _forget(self, turn: Turn, error: ServiceError, *, but: AnyRequest | None = None) -> None:
+        """Nothing was stored: what is in memory is wrong and is read again when needed.
+
+        Everybody is told so but whoever made one request, who is told something else.
+        """
         self._dispatcher.retract(turn.tasks.values())
         self._dispatcher.unassign(turn.assignments)
         for change in turn.changes.values():
             self._lives.drop(change.live)
-        for lost in turn.on_lost:
-            lost(error)
+        turn.lose(error, but=but)
         if turn.assignments:
             asyncio.get_running_loop().call_later(_RETRY, self.poke)
 

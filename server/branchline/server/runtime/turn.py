@@ -29,6 +29,7 @@ from branchline.server.storage import (
     Batch,
     ExecutionChange,
     ExecutionRow,
+    StatusChange,
     TaskLease,
     TaskPayload,
     TaskRow,
@@ -65,12 +66,27 @@ class Turn:
         self.asking: dict[int, tuple[Live, AnyRequest]] = {}
         """Executions that ask for others, by key, and the requests from which that follows."""
         self.on_stored: list[Callable[[], None]] = []
-        self.on_lost: list[Callable[[ServiceError], None]] = []
+        self._on_lost: list[tuple[AnyRequest | None, Callable[[ServiceError], None]]] = []
+        """With the request that is told, None where something is taken back."""
 
     def answer(self, stored: Callable[[], None], lost: Callable[[ServiceError], None]) -> None:
         """Tell somebody once the turn is stored, or that it is lost."""
         self.on_stored.append(stored)
-        self.on_lost.append(lost)
+        self.tell_lost(lost)
+
+    def tell_lost(self, told: Callable[[ServiceError], None]) -> None:
+        """Tell whoever made the request that is being decided when the turn is lost."""
+        self._on_lost.append((self.origin, told))
+
+    def take_back(self, action: Callable[[], None]) -> None:
+        """Take something back when the turn is lost."""
+        self._on_lost.append((None, lambda _: action()))
+
+    def lose(self, error: ServiceError, *, but: AnyRequest | None = None) -> None:
+        """Take everything back and tell everybody but the maker of one request."""
+        for request, told in self._on_lost:
+            if request is None or request is not but:
+                told(error)
 
     def change(self, live: Live) -> Change:
         """What the turn does to an execution."""
@@ -112,6 +128,7 @@ class Turn:
 
     def ask(self, live: Live) -> None:
         """Start what an execution asks for before the turn is stored, as far as there is room."""
+        self.change(live)  # so that it is woken again for what there is no room for
         if self.origin is not None:
             self.asking[live.key] = live, self.origin
 
@@ -146,7 +163,7 @@ class Turn:
 
     def batch(self, dispatcher: Dispatcher) -> Batch:
         """What is to be stored; tasks are assigned to free workers on the way."""
-        batch = Batch()
+        batch = Batch(time=self.now)
         for change in self.changes.values():
             _store_change(batch, change, self.now)
         batch.tasks_changed += [
@@ -213,6 +230,10 @@ def _store_change(batch: Batch, change: Change, now: int) -> None:
     change.wake_changed = wake_at is not None and (
         change.started or wake_at != live.wake_at or wake_at <= now
     )
+    if change.started and status is not Status.RUNNING:
+        batch.status_changes.append(StatusChange(live.key, status_number(Status.RUNNING)))
+    if change.started or status is not live.status:
+        batch.status_changes.append(StatusChange(live.key, status_number(status)))
     live.status, live.wake_at = status, wake_at
 
 

@@ -19,6 +19,9 @@ class Database(Protocol):
     raise StoreUnavailable.
     """
 
+    database_id: str
+    """Made with the database, different for every one."""
+
     def read(self, query: Callable[[Connection], T]) -> Awaitable[T]:
         """Run a query in a transaction of its own, which sees one state of the database."""
         ...

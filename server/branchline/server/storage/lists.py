@@ -6,12 +6,16 @@ children, else the rarest label, else each status by itself. All else is looked 
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import (
+    Column,
     ColumnElement,
+    CompoundSelect,
     Connection,
     FromClause,
+    Row,
     Select,
     exists,
     func,
@@ -26,6 +30,7 @@ from branchline.server.storage.schema import executions, labels
 _COUNT_UP_TO: Final = 1000
 """How far executions with a label are counted to find out which label is the rarest."""
 
+_Columns = Iterable[Column[Any]]
 _Conditions = list[ColumnElement[bool]]
 
 
@@ -33,14 +38,27 @@ def list_executions(
     connection: Connection, wanted: ExecutionFilter, before_key: int | None, limit: int
 ) -> list[ExecutionRow]:
     """The newest executions that pass a filter, newest first."""
+    rows = newest(connection, executions.c, wanted, before_key, limit)
+    return [ExecutionRow._make(row) for row in rows]
+
+
+def newest(
+    connection: Connection,
+    columns: _Columns,
+    wanted: ExecutionFilter,
+    before_key: int | None,
+    limit: int,
+) -> Sequence[Row[Any]]:
+    """These columns, the key among them, of the newest executions that pass a filter."""
     if not wanted.statuses:
         return []
     bounded = _bounded(wanted, before_key)
+    query: Select[Any] | CompoundSelect[Any]
     if wanted.parent is not None or wanted.labels:
-        query = _from_start(connection, bounded).newest(limit)
+        query = _from_start(connection, bounded).newest(columns, limit)
     else:
-        query = _by_status(bounded, limit)
-    return [ExecutionRow._make(row) for row in connection.execute(query)]
+        query = _by_status(columns, bounded, limit)
+    return connection.execute(query).all()
 
 
 def count_executions(connection: Connection, wanted: ExecutionFilter) -> dict[int, int]:
@@ -72,13 +90,13 @@ class _Start(NamedTuple):
     key: ColumnElement[int]
     conditions: _Conditions
 
-    def newest(self, limit: int) -> Select[Any]:
-        """The newest executions."""
-        query = select(*executions.c).select_from(self.source).where(*self.conditions)
+    def newest(self, columns: _Columns, limit: int) -> Select[Any]:
+        """These columns of the newest executions."""
+        query = select(*columns).select_from(self.source).where(*self.conditions)
         return query.order_by(self.key.desc()).limit(limit)
 
 
-def _by_status(wanted: ExecutionFilter, limit: int) -> Any:  # noqa: ANN401 - a compound of selects
+def _by_status(columns: _Columns, wanted: ExecutionFilter, limit: int) -> CompoundSelect[Any]:
     """The newest executions, each status by itself.
 
     A list of statuses in one condition would have to be sorted; one after the other they are
@@ -86,7 +104,7 @@ def _by_status(wanted: ExecutionFilter, limit: int) -> Any:  # noqa: ANN401 - a 
     """
     conditions = [*_within(executions.c.key, wanted), *_of_workflow(wanted), *_in_time(wanted)]
     pages = [
-        select(*executions.c)
+        select(*columns)
         .where(executions.c.status == status, *conditions)
         .order_by(executions.c.key.desc())
         .limit(limit)

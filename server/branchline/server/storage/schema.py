@@ -7,11 +7,13 @@ execution.
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Sequence
+from typing import Any, Final
 
 from sqlalchemy import (
     BigInteger,
     Column,
+    ColumnElement,
     Index,
     Integer,
     MetaData,
@@ -30,6 +32,9 @@ metadata: Final = MetaData(
     }
 )
 
+# Names are compared byte by byte, everywhere alike: a locale's order is slower and may change.
+_NAME: Final = Text().with_variant(Text(collation="C"), "postgresql")
+
 # SQLite keeps a row under its integer primary key only if the type is called INTEGER.
 _KEY: Final = BigInteger().with_variant(Integer(), "sqlite")
 
@@ -43,7 +48,7 @@ meta: Final = Table(
 workflows: Final = Table(
     "workflows",
     metadata,
-    Column("name", Text, nullable=False),
+    Column("name", _NAME, nullable=False),
     Column("version", Integer, nullable=False),
     Column("content_hash", Text, nullable=False),
     Column("definition", Text, nullable=False),
@@ -55,15 +60,15 @@ executions: Final = Table(
     "executions",
     metadata,
     Column("key", _KEY, nullable=False, autoincrement=False),
-    Column("id", Text, nullable=False),
-    Column("workflow", Text, nullable=False),
+    Column("id", _NAME, nullable=False),
+    Column("workflow", _NAME, nullable=False),
     Column("version", Integer, nullable=False),
     Column("status", SmallInteger, nullable=False),
     Column("start_time", BigInteger, nullable=False),
     Column("close_time", BigInteger),
     Column("wake_at", BigInteger),
-    Column("request_id", Text),
-    Column("parent", Text),
+    Column("request_id", _NAME),
+    Column("parent", _NAME),
     Column("labels", Text),
     Column("error", Text),
     Column("outputs", Text),
@@ -78,30 +83,53 @@ Index(
     sqlite_where=executions.c.request_id.is_not(None),
     postgresql_where=executions.c.request_id.is_not(None),
 )
-Index(
+
+
+def _index(name: str, columns: Sequence[Column[Any]], key: Sequence[Column[Any]]) -> None:
+    """An index whose entries of the same value are in the order of the rows' key.
+
+    SQLite ends every entry with the key by itself, and would store one that is named a second
+    time.
+    """
+    Index(name, *columns).ddl_if(dialect="sqlite")
+    Index(name, *columns, *key).ddl_if(dialect="postgresql")
+
+
+def _partial_index(
+    name: str,
+    columns: Sequence[Column[Any]],
+    key: Sequence[Column[Any]],
+    where: ColumnElement[bool],
+) -> None:
+    """The same for some of the rows."""
+    Index(name, *columns, sqlite_where=where).ddl_if(dialect="sqlite")
+    Index(name, *columns, *key, postgresql_where=where).ddl_if(dialect="postgresql")
+
+
+_EXECUTION_KEY: Final = (executions.c.key,)
+_partial_index(
     "ix_executions_due",
-    executions.c.wake_at,
-    sqlite_where=executions.c.wake_at.is_not(None),
-    postgresql_where=executions.c.wake_at.is_not(None),
+    [executions.c.wake_at],
+    _EXECUTION_KEY,
+    executions.c.wake_at.is_not(None),
 )
-
-# For lists, newest first: SQLite ends every index entry with the row's key by itself, and would
-# store a key that is named here a second time.
-Index("ix_executions_status", executions.c.status)
-Index("ix_executions_workflow_status", executions.c.workflow, executions.c.status)
-
-Index(
+# For lists, newest first.
+_index("ix_executions_status", [executions.c.status], _EXECUTION_KEY)
+_index(
+    "ix_executions_workflow_status", [executions.c.workflow, executions.c.status], _EXECUTION_KEY
+)
+_partial_index(
     "ix_executions_parent",
-    executions.c.parent,
-    sqlite_where=executions.c.parent.is_not(None),
-    postgresql_where=executions.c.parent.is_not(None),
+    [executions.c.parent],
+    _EXECUTION_KEY,
+    executions.c.parent.is_not(None),
 )
 
 labels: Final = Table(
     "labels",
     metadata,
-    Column("name", Text, nullable=False),
-    Column("value", Text, nullable=False),
+    Column("name", _NAME, nullable=False),
+    Column("value", _NAME, nullable=False),
     Column("execution_key", BigInteger, nullable=False),
     PrimaryKeyConstraint("name", "value", "execution_key"),
     sqlite_with_rowid=False,
@@ -143,8 +171,8 @@ tasks: Final = Table(
     metadata,
     Column("execution_key", BigInteger, nullable=False),
     Column("task", BigInteger, nullable=False),
-    Column("queue", Text, nullable=False),
-    Column("activity", Text, nullable=False),
+    Column("queue", _NAME, nullable=False),
+    Column("activity", _NAME, nullable=False),
     Column("payload", Text, nullable=False),
     Column("worker", Text),
     Column("delivery", Integer, nullable=False, server_default="0"),
@@ -156,12 +184,10 @@ tasks: Final = Table(
     PrimaryKeyConstraint("execution_key", "task"),
     sqlite_with_rowid=False,
 )
-# Only of tasks that nobody has. SQLite ends the entries of a table without row ids with its
-# primary key, so that the tasks of a queue and activity are found in their order.
-Index(
+# Only of tasks that nobody has: those of a queue and activity are found in their order.
+_partial_index(
     "ix_tasks_ready",
-    tasks.c.queue,
-    tasks.c.activity,
-    sqlite_where=tasks.c.worker.is_(None),
-    postgresql_where=tasks.c.worker.is_(None),
+    [tasks.c.queue, tasks.c.activity],
+    [tasks.c.execution_key, tasks.c.task],
+    tasks.c.worker.is_(None),
 )

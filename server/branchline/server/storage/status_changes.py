@@ -16,7 +16,6 @@ from branchline.server.storage import lists, reads
 from branchline.server.storage.rows import (
     ExecutionFilter,
     ExecutionIdentity,
-    ExecutionRow,
     ExecutionStatus,
     StatusChange,
     StatusEntry,
@@ -75,8 +74,10 @@ def present_statuses(
 ) -> StatusPage:
     """How the newest executions that pass a filter stand, newest first, and as of when."""
     _, head = _kept(connection)
-    rows = lists.list_executions(connection, wanted, before_key, limit)
-    return StatusPage(head, [ExecutionStatus(_identity(row), row.status) for row in rows])
+    rows = lists.newest(connection, (*_IDENTITY, executions.c.status), wanted, before_key, limit)
+    return StatusPage(
+        head, [ExecutionStatus(ExecutionIdentity._make(row[:-1]), row[-1]) for row in rows]
+    )
 
 
 def remove_status_changes(connection: Connection, before: int, limit: int) -> int:
@@ -113,9 +114,3 @@ def _identities(connection: Connection, keys: set[int]) -> dict[int, ExecutionId
         for chunk in reads.chunks(sorted(keys))
         for row in connection.execute(_BY_KEY, {"wanted": chunk})
     }
-
-
-def _identity(row: ExecutionRow) -> ExecutionIdentity:
-    return ExecutionIdentity(
-        row.key, row.id, row.workflow, row.version, row.start_time, row.parent, row.labels
-    )

@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-from sqlalchemy import make_url
+from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from branchline.server.storage import lists, reads, status_changes, workflows
 from branchline.server.storage.database import Database
 from branchline.server.storage.errors import UnsupportedDatabase
+from branchline.server.storage.postgres_options import PostgresOptions
 from branchline.server.storage.rows import (
     Batch,
     Due,
@@ -46,8 +47,14 @@ class Store:
         """Called after each commit that has changed statuses."""
 
     @classmethod
-    async def open(cls, url: str, *, sqlite: SqliteOptions | None = None) -> Store:
-        """Open a database, ``sqlite:///relative.db`` or ``sqlite:////absolute/path.db``.
+    async def open(
+        cls,
+        url: str,
+        *,
+        sqlite: SqliteOptions | None = None,
+        postgres: PostgresOptions | None = None,
+    ) -> Store:
+        """Open a database: a file, ``sqlite:///relative.db``, or ``postgresql://host/database``.
 
         An empty one is set up, an older one upgraded.
 
@@ -55,19 +62,15 @@ class Store:
         has the file, SchemaTooNew when a newer program has upgraded it, and CannotOpen, their
         base, when something else is in the way.
         """
-        try:
-            parsed = make_url(url)
-        except ArgumentError:
-            raise UnsupportedDatabase(
-                f"{url!r} is no database URL. Its form is sqlite:///relative.db or"
-                " sqlite:////absolute/path.db."
-            ) from None
-        if parsed.drivername not in {"sqlite", "sqlite+pysqlite"}:
-            raise UnsupportedDatabase(
-                f"Databases of the kind {parsed.drivername!r} are not supported. Use SQLite:"
-                " sqlite:///relative.db or sqlite:////absolute/path.db."
-            )
-        database = await SqliteDatabase.open(parsed, sqlite or SqliteOptions())
+        scheme = url.partition(":")[0].partition("+")[0]
+        database: Database
+        if scheme in {"postgresql", "postgres"}:
+            # Slow to import, and not needed beside SQLite.
+            from branchline.server.storage.postgres import PostgresDatabase  # noqa: PLC0415
+
+            database = await PostgresDatabase.open(url, postgres or PostgresOptions())
+        else:
+            database = await SqliteDatabase.open(_sqlite_url(url), sqlite or SqliteOptions())
         return cls(database, database.database_id)
 
     async def close(self) -> None:
@@ -224,3 +227,20 @@ class Store:
     async def tasks_of(self, key: int) -> list[TaskRow]:
         """The tasks of an execution, ordered by task."""
         return await self._database.read(lambda c: reads.tasks_of(c, key))
+
+
+def _sqlite_url(url: str) -> URL:
+    forms = (
+        "sqlite:///relative.db, sqlite:////absolute/path.db or"
+        " postgresql://user:password@host/database"
+    )
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        message = f"{url!r} is no database URL. Its form is {forms}."
+        raise UnsupportedDatabase(message) from None
+    if parsed.drivername not in {"sqlite", "sqlite+pysqlite"}:
+        raise UnsupportedDatabase(
+            f"Databases of the kind {parsed.drivername!r} are not supported. Use {forms}."
+        )
+    return parsed

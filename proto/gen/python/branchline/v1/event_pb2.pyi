@@ -4,6 +4,7 @@ isort:skip_file
 """
 
 from branchline.v1 import execution_pb2 as _execution_pb2
+from branchline.v1 import step_visit_pb2 as _step_visit_pb2
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import duration_pb2 as _duration_pb2
@@ -866,6 +867,7 @@ class TaskCompleted(_message.Message):
     RESULT_JSON_FIELD_NUMBER: _builtins.int
     SET_JSON_FIELD_NUMBER: _builtins.int
     REMOVE_FIELD_NUMBER: _builtins.int
+    PROGRESS_FIELD_NUMBER: _builtins.int
     task: _builtins.int
     """The task's number."""
     result_json: _builtins.str
@@ -876,6 +878,10 @@ class TaskCompleted(_message.Message):
     def remove(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The variables to remove."""
 
+    @_builtins.property
+    def progress(self) -> _step_visit_pb2.StepProgress:
+        """What its activity said last. Left out when it said nothing."""
+
     def __init__(
         self,
         *,
@@ -883,10 +889,11 @@ class TaskCompleted(_message.Message):
         result_json: _builtins.str = ...,
         set_json: _builtins.str = ...,
         remove: _abc.Iterable[_builtins.str] | None = ...,
+        progress: _step_visit_pb2.StepProgress | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["progress", b"progress"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["remove", b"remove", "result_json", b"result_json", "set_json", b"set_json", "task", b"task"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["progress", b"progress", "remove", b"remove", "result_json", b"result_json", "set_json", b"set_json", "task", b"task"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -900,21 +907,27 @@ class TaskFailed(_message.Message):
 
     TASK_FIELD_NUMBER: _builtins.int
     ERROR_FIELD_NUMBER: _builtins.int
+    PROGRESS_FIELD_NUMBER: _builtins.int
     task: _builtins.int
     """The task's number."""
     @_builtins.property
     def error(self) -> _execution_pb2.Failure:
         """The error."""
 
+    @_builtins.property
+    def progress(self) -> _step_visit_pb2.StepProgress:
+        """What its activity said last. Left out when it said nothing."""
+
     def __init__(
         self,
         *,
         task: _builtins.int = ...,
         error: _execution_pb2.Failure | None = ...,
+        progress: _step_visit_pb2.StepProgress | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["error", b"error"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "progress", b"progress"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "task", b"task"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "progress", b"progress", "task", b"task"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -930,6 +943,7 @@ class TaskWaiting(_message.Message):
     KEY_FIELD_NUMBER: _builtins.int
     TOPIC_FIELD_NUMBER: _builtins.int
     UNTIL_FIELD_NUMBER: _builtins.int
+    PROGRESS_FIELD_NUMBER: _builtins.int
     task: _builtins.int
     """The task's number."""
     key: _builtins.str
@@ -940,6 +954,10 @@ class TaskWaiting(_message.Message):
     def until(self) -> _timestamp_pb2.Timestamp:
         """When the wait times out."""
 
+    @_builtins.property
+    def progress(self) -> _step_visit_pb2.StepProgress:
+        """What its activity said last. Left out when it said nothing."""
+
     def __init__(
         self,
         *,
@@ -947,10 +965,11 @@ class TaskWaiting(_message.Message):
         key: _builtins.str = ...,
         topic: _builtins.str = ...,
         until: _timestamp_pb2.Timestamp | None = ...,
+        progress: _step_visit_pb2.StepProgress | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["until", b"until"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["progress", b"progress", "until", b"until"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "task", b"task", "topic", b"topic", "until", b"until"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "progress", b"progress", "task", b"task", "topic", b"topic", "until", b"until"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -993,22 +1012,56 @@ class TasksWithdrawn(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     TASKS_FIELD_NUMBER: _builtins.int
+    PROGRESS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def tasks(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """The tasks' numbers."""
+
+    @_builtins.property
+    def progress(self) -> _containers.RepeatedCompositeFieldContainer[Global___WithdrawnProgress]:
+        """What their activities said last, one of each branch."""
 
     def __init__(
         self,
         *,
         tasks: _abc.Iterable[_builtins.int] | None = ...,
+        progress: _abc.Iterable[Global___WithdrawnProgress] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["tasks", b"tasks"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["progress", b"progress", "tasks", b"tasks"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___TasksWithdrawn: _TypeAlias = TasksWithdrawn  # noqa: Y015
+
+@_typing.final
+class WithdrawnProgress(_message.Message):
+    """What the activities of a branch said last before their tasks were withdrawn."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BRANCH_FIELD_NUMBER: _builtins.int
+    PROGRESS_FIELD_NUMBER: _builtins.int
+    branch: _builtins.str
+    """The branch's id."""
+    @_builtins.property
+    def progress(self) -> _step_visit_pb2.StepProgress:
+        """What they said."""
+
+    def __init__(
+        self,
+        *,
+        branch: _builtins.str = ...,
+        progress: _step_visit_pb2.StepProgress | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["progress", b"progress"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["branch", b"branch", "progress", b"progress"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WithdrawnProgress: _TypeAlias = WithdrawnProgress  # noqa: Y015
 
 @_typing.final
 class RetryScheduled(_message.Message):
@@ -1680,7 +1733,9 @@ Global___Merge: _TypeAlias = Merge  # noqa: Y015
 
 @_typing.final
 class Progress(_message.Message):
-    """What a running activity last said of itself. Not part of the history."""
+    """What a running activity says of itself. Not part of the history: there the events
+    that end an attempt hold what was said last.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 

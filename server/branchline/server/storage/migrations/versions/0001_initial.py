@@ -11,6 +11,7 @@ branch_labels = None
 depends_on = None
 
 KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+NAME = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 
 
 def upgrade() -> None:
@@ -21,7 +22,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "workflows",
-        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("name", NAME, nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("content_hash", sa.Text(), nullable=False),
         sa.Column("definition", sa.Text(), nullable=False),
@@ -53,15 +54,15 @@ def create_executions() -> None:
     op.create_table(
         "executions",
         sa.Column("key", KEY, nullable=False, autoincrement=False),
-        sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("workflow", sa.Text(), nullable=False),
+        sa.Column("id", NAME, nullable=False),
+        sa.Column("workflow", NAME, nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("status", sa.SmallInteger(), nullable=False),
         sa.Column("start_time", sa.BigInteger(), nullable=False),
         sa.Column("close_time", sa.BigInteger()),
         sa.Column("wake_at", sa.BigInteger()),
-        sa.Column("request_id", sa.Text()),
-        sa.Column("parent", sa.Text()),
+        sa.Column("request_id", NAME),
+        sa.Column("parent", NAME),
         sa.Column("labels", sa.Text()),
         sa.Column("error", sa.Text()),
         sa.Column("outputs", sa.Text()),
@@ -76,26 +77,14 @@ def create_executions() -> None:
         sqlite_where=sa.text("request_id IS NOT NULL"),
         postgresql_where=sa.text("request_id IS NOT NULL"),
     )
-    op.create_index(
-        "ix_executions_due",
-        "executions",
-        ["wake_at"],
-        sqlite_where=sa.text("wake_at IS NOT NULL"),
-        postgresql_where=sa.text("wake_at IS NOT NULL"),
-    )
-    op.create_index("ix_executions_status", "executions", ["status"])
-    op.create_index("ix_executions_workflow_status", "executions", ["workflow", "status"])
-    op.create_index(
-        "ix_executions_parent",
-        "executions",
-        ["parent"],
-        sqlite_where=sa.text("parent IS NOT NULL"),
-        postgresql_where=sa.text("parent IS NOT NULL"),
-    )
+    create_index("ix_executions_due", "executions", ["wake_at"], ["key"], "wake_at IS NOT NULL")
+    create_index("ix_executions_status", "executions", ["status"], ["key"])
+    create_index("ix_executions_workflow_status", "executions", ["workflow", "status"], ["key"])
+    create_index("ix_executions_parent", "executions", ["parent"], ["key"], "parent IS NOT NULL")
     op.create_table(
         "labels",
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("value", sa.Text(), nullable=False),
+        sa.Column("name", NAME, nullable=False),
+        sa.Column("value", NAME, nullable=False),
         sa.Column("execution_key", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("name", "value", "execution_key", name=op.f("pk_labels")),
         sqlite_with_rowid=False,
@@ -114,8 +103,8 @@ def create_tasks() -> None:
         "tasks",
         sa.Column("execution_key", sa.BigInteger(), nullable=False),
         sa.Column("task", sa.BigInteger(), nullable=False),
-        sa.Column("queue", sa.Text(), nullable=False),
-        sa.Column("activity", sa.Text(), nullable=False),
+        sa.Column("queue", NAME, nullable=False),
+        sa.Column("activity", NAME, nullable=False),
         sa.Column("payload", sa.Text(), nullable=False),
         sa.Column("worker", sa.Text()),
         sa.Column("delivery", sa.Integer(), nullable=False, server_default="0"),
@@ -127,13 +116,18 @@ def create_tasks() -> None:
         sa.PrimaryKeyConstraint("execution_key", "task", name=op.f("pk_tasks")),
         sqlite_with_rowid=False,
     )
-    op.create_index(
-        "ix_tasks_ready",
-        "tasks",
-        ["queue", "activity"],
-        sqlite_where=sa.text("worker IS NULL"),
-        postgresql_where=sa.text("worker IS NULL"),
-    )
+    key = ["execution_key", "task"]
+    create_index("ix_tasks_ready", "tasks", ["queue", "activity"], key, "worker IS NULL")
+
+
+def create_index(
+    name: str, table: str, columns: list[str], key: list[str], where: str | None = None
+) -> None:
+    """SQLite ends every entry with the rows' key by itself."""
+    if op.get_bind().dialect.name != "sqlite":
+        columns = columns + key
+    condition = None if where is None else sa.text(where)
+    op.create_index(name, table, columns, sqlite_where=condition, postgresql_where=condition)
 
 
 def downgrade() -> None:
