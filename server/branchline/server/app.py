@@ -15,6 +15,7 @@ from branchline.server.clock import Clock, SystemClock
 from branchline.server.dispatch import Dispatcher, TokenMaker
 from branchline.server.errors import ServiceError
 from branchline.server.executions import Executions
+from branchline.server.retention import Retention
 from branchline.server.rpc import RpcServer
 from branchline.server.rpc.checks import Limits
 from branchline.server.rpc.executions import Executions as ExecutionsRpc
@@ -120,9 +121,12 @@ class App:
         self._runtime.on_stored.append(self._stored)
         self._runtime.on_deleted.append(self._subscriptions.publish_deletion)
         self._feed = StatusFeed(self._store)
-        self._retention = StatusRetention(self._store, clock, settings.status_changes_kept)
+        self._status_retention = StatusRetention(self._store, clock, settings.status_changes_kept)
         executions = Executions(
             self._store, catalog, self._runtime, self._subscriptions, self._feed
+        )
+        self.retention = Retention(
+            self._store, executions.delete, clock, settings.retention_rules()
         )
         visits = VisitReader(self._store, catalog, dispatcher.progress)
         limits = Limits(settings.max_payload)
@@ -135,7 +139,14 @@ class App:
         )
 
     def _start_loops(self) -> None:
-        loops = (self._runtime, self._timers, self._watchdog, self._backlog, self._retention)
+        loops = (
+            self._runtime,
+            self._timers,
+            self._watchdog,
+            self._backlog,
+            self._status_retention,
+            self.retention,
+        )
         for loop in loops:
             task = asyncio.create_task(loop.run(), name=type(loop).__name__)
             task.add_done_callback(self._loop_ended)

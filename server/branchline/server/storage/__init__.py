@@ -1,7 +1,11 @@
 """The storage: everything that must survive, and nothing that decides."""
 
+from branchline.server.storage.copying import Copied, CopyStep
+from branchline.server.storage.copying_sides import copy_database
 from branchline.server.storage.errors import (
+    CannotCopy,
     CannotOpen,
+    CommitUnknown,
     Conflict,
     DatabaseInUse,
     SchemaTooNew,
@@ -10,8 +14,10 @@ from branchline.server.storage.errors import (
     Taken,
     UnsupportedDatabase,
 )
+from branchline.server.storage.postgres_options import PostgresOptions
 from branchline.server.storage.rows import (
     Batch,
+    ClosedExecution,
     Due,
     ExecutionChange,
     ExecutionFilter,
@@ -30,13 +36,20 @@ from branchline.server.storage.rows import (
     TaskRow,
     WorkflowRow,
 )
+from branchline.server.storage.sqlite_backup import Backup, back_up
 from branchline.server.storage.sqlite_connection import SqliteOptions
 from branchline.server.storage.store import Store
 
 __all__ = [
+    "Backup",
     "Batch",
+    "CannotCopy",
     "CannotOpen",
+    "ClosedExecution",
+    "CommitUnknown",
     "Conflict",
+    "Copied",
+    "CopyStep",
     "DatabaseInUse",
     "Due",
     "ExecutionChange",
@@ -45,6 +58,7 @@ __all__ = [
     "ExecutionRow",
     "ExecutionStatus",
     "HistoryRow",
+    "PostgresOptions",
     "SchemaTooNew",
     "SnapshotRow",
     "SqliteOptions",
@@ -62,4 +76,6 @@ __all__ = [
     "TaskRow",
     "UnsupportedDatabase",
     "WorkflowRow",
+    "back_up",
+    "copy_database",
 ]

@@ -1,0 +1,169 @@
+"""A PostgreSQL database: one connection for commits, some for reads and the few other writes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
+
+import asyncpg
+from sqlalchemy import Connection, event
+from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
+
+from branchline.server.storage import postgres_commit
+from branchline.server.storage.errors import CommitUnknown, StoreUnavailable
+from branchline.server.storage.postgres_connection import (
+    COMMITS,
+    DRIVER_ERRORS,
+    READS,
+    committing,
+    connect,
+    is_lost,
+    translated_errors,
+)
+from branchline.server.storage.postgres_opening import opening, prepare
+from branchline.server.storage.postgres_options import PostgresOptions
+from branchline.server.storage.postgres_url import data_source, place_of
+from branchline.server.storage.rows import Batch
+
+T = TypeVar("T")
+
+_DRIVER = "postgresql+asyncpg://"
+
+
+class PostgresDatabase:
+    """An open PostgreSQL database; implements Database."""
+
+    def __init__(self, source: str, options: PostgresOptions) -> None:
+        self.database_id = ""
+        self._source = source
+        self._options = options
+        self._engine: AsyncEngine = create_async_engine(
+            _DRIVER,
+            async_creator=lambda: connect(source, options, READS),
+            pool_size=options.readers,
+            max_overflow=1,  # for writes that are no commits
+            pool_timeout=options.statement_timeout,
+        )
+        event.listen(self._engine.sync_engine, "checkout", _refuse_closed)
+        self._reading = self._engine.execution_options(
+            isolation_level="REPEATABLE READ", postgresql_readonly=True
+        )
+        self._changing = self._engine.execution_options(isolation_level="READ COMMITTED")
+        self._writing = asyncio.Lock()
+        self._connection: asyncpg.Connection | None = None
+        self._work: set[asyncio.Task[Any]] = set()
+        self._closed: asyncio.Task[None] | None = None
+
+    @classmethod
+    async def open(cls, url: str, options: PostgresOptions) -> PostgresDatabase:
+        """Connect, and bring the database to the present schema.
+
+        Raises CannotOpen and its subclasses.
+        """
+        database = cls(data_source(url), options)
+        try:
+            await database._open()
+        except BaseException:
+            await database.close()
+            raise
+        return database
+
+    def read(self, query: Callable[[Connection], T]) -> Awaitable[T]:
+        """See Database."""
+        return self._start(lambda: self._read(query))
+
+    def write(self, change: Callable[[Connection], T]) -> Awaitable[T]:
+        """See Database."""
+        return self._start(lambda: self._write(change))
+
+    def commit(self, batch: Batch) -> Awaitable[None]:
+        """See Database."""
+        return self._start(lambda: self._commit(batch))
+
+    async def close(self) -> None:
+        """See Database."""
+        if self._closed is None:
+            self._closed = asyncio.ensure_future(self._close())
+        await asyncio.shield(self._closed)
+
+    async def _open(self) -> None:
+        place = place_of(self._source)
+        # An upgrade takes the time that it takes, and so does waiting for another server's.
+        engine = create_async_engine(
+            _DRIVER,
+            async_creator=lambda: connect(self._source, self._options, patient=True),
+            poolclass=NullPool,
+        )
+        with opening(place):
+            async with engine.begin() as connection:
+                self.database_id = await connection.run_sync(prepare, place)
+
+    def _start(self, work: Callable[[], Coroutine[Any, Any, T]]) -> Awaitable[T]:
+        """Carry some work out, whoever still waits for it."""
+        if self._closed is not None:
+            raise StoreUnavailable("The store is closed.")
+        task = asyncio.ensure_future(_persistently(work))
+        self._work.add(task)
+        task.add_done_callback(self._work.discard)
+        return asyncio.shield(task)
+
+    async def _read(self, query: Callable[[Connection], T]) -> T:
+        async with self._reading.connect() as connection:
+            return await connection.run_sync(query)
+
+    async def _write(self, change: Callable[[Connection], T]) -> T:
+        async with self._writing, self._changing.connect() as connection:
+            result = await connection.run_sync(change)
+            with committing():
+                await connection.commit()
+            return result
+
+    async def _commit(self, batch: Batch) -> None:
+        async with self._writing:
+            if self._connection is None or self._connection.is_closed():
+                self._connection = await connect(self._source, self._options, COMMITS)
+            try:
+                await postgres_commit.commit(self._connection, batch)
+            except asyncpg.UniqueViolationError:
+                raise
+            except BaseException:
+                # It may be in the middle of something, or lead to what is a replica now.
+                self._connection.terminate()
+                self._connection = None
+                raise
+
+    async def _close(self) -> None:
+        if self._work:
+            await asyncio.wait(self._work)
+        patience = self._options.connect_timeout
+        # What does not answer any more is left to itself.
+        with contextlib.suppress(*DRIVER_ERRORS):
+            if self._connection is not None:
+                await self._connection.close(timeout=patience)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._engine.dispose(), patience)
+
+
+async def _persistently(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Do some work, and again if it met with a connection that was lost in the meantime.
+
+    Nothing of it was stored then.
+    """
+    with translated_errors():
+        try:
+            return await work()
+        except CommitUnknown:
+            raise
+        except Exception as error:
+            if not is_lost(error):
+                raise
+        return await work()
+
+
+def _refuse_closed(connection: Any, _record: object, _proxy: object) -> None:  # noqa: ANN401 - SQLAlchemy's
+    if connection.driver_connection.is_closed():
+        raise DisconnectionError
