@@ -52,12 +52,13 @@ def workflows(draw: _Draw) -> dict[str, Json]:
 
 def happenings() -> st.SearchStrategy[list[tuple[str, int]]]:
     """What happens, each with a number that chooses among what is there."""
-    often = ["complete"] * 10 + ["fail"] * 3 + ["signal"] * 6 + ["wake"] * 4
+    often = ["complete"] * 10 + ["fail"] * 3 + ["signal"] * 6 + ["wake"] * 4 + ["wait"] * 3
     often += ["begin"] * 6 + ["refuse"] + ["child completes"] * 4 + ["child fails"] * 2
     seldom = [
         "child is canceled",
         "stale",
         "stale child",
+        "record",
         "early wake",
         "late wake",
         "pause",

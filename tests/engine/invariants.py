@@ -5,35 +5,6 @@ from __future__ import annotations
 from collections import Counter
 
 from branchline.engine import Branch, Execution, Status
-from branchline.engine.events import (
-    BranchCanceled,
-    BranchCompleted,
-    BranchFailed,
-    BranchPaused,
-    BranchResumed,
-    BranchStarted,
-    BranchUnpaused,
-    ChildCompleted,
-    ChildFailed,
-    ChildrenStopped,
-    ChildRequested,
-    ChildStarted,
-    ChildTimedOut,
-    Event,
-    FollowUpFailed,
-    FollowUpRequested,
-    FollowUpStarted,
-    JoinPassed,
-    SignalAwaited,
-    SignalConsumed,
-    SignalReceived,
-    StepStarted,
-    TaskCompleted,
-    TaskFailed,
-    TaskScheduled,
-    TasksWithdrawn,
-    WaitTimedOut,
-)
 from branchline.engine.state import (
     DEADLINE,
     MORE_ITEMS,
@@ -51,6 +22,7 @@ def check_state(state: Execution) -> None:
     assert state.tasks == _pending(live)
     check_children(state)
     check_timers(state)
+    check_waiters(state)
     assert sorted(branch for join in state.joins.values() for branch in join.waiting) == sorted(
         branch.id for branch in live if branch.status is Status.WAITING
     )
@@ -114,6 +86,21 @@ def check_timers(state: Execution) -> None:
         assert own or (idle and not asked), f"nothing is due at {key}"
 
 
+def check_waiters(state: Execution) -> None:
+    """Whoever waits for a topic is among its waiters, once, in the order of their waiting."""
+    waits = {}
+    for branch in state.live_branches():
+        if branch.wait is not None:
+            waits[timer_key(branch.id)] = branch.wait
+        for item, attempt in branch.visit.attempts.items():
+            if attempt.wait is not None:
+                waits[timer_key(branch.id, item)] = attempt.wait
+    expected: dict[str, list[str]] = {}
+    for key in sorted(waits, key=lambda key: waits[key].since):
+        expected.setdefault(waits[key].topic, []).append(key)
+    assert state.waiters == expected
+
+
 def check_nothing_is_left(state: Execution) -> None:
     """A closed execution keeps nothing that could still move it."""
     assert state.end is not None
@@ -127,16 +114,6 @@ def check_nothing_is_left(state: Execution) -> None:
     assert state.timers.heap == []
     assert all(not join.waiting for join in state.joins.values())
     assert all(branch.status.closed for branch in state.branches.values())
-
-
-def check_history(events: list[Event]) -> None:
-    """Tasks, branches, signals and joins have each their one fate."""
-    _check_tasks(events)
-    _check_items(events)
-    _check_children(events)
-    _check_branches(events)
-    _check_signals(events)
-    _check_joins(events)
 
 
 def _pending(live: list[Branch]) -> dict[int, AttemptRef]:
@@ -159,11 +136,10 @@ def _is_moved(state: Execution, branch: Branch) -> bool:
                 attempt.is_pending or attempt.execution or timer_key(branch.id, item) in timers
                 for item, attempt in attempts.items()
             )
-        case Status.SUSPENDED if branch.children:
-            return len(branch.children) == len(branch.visit.attempts)
+        case Status.SUSPENDED if branch.visit.waiting:
+            return branch.visit.waiting == len(branch.visit.attempts)
         case Status.SUSPENDED:
-            wait = branch.wait
-            waits = wait is not None and timer_key(branch.id) in state.waiters[wait.topic]
+            waits = branch.wait is not None
             return waits != (branch.sleep_until is not None) and timer_key(branch.id) in timers
         case Status.PAUSED:
             return branch.held is not None and not any(
@@ -172,106 +148,3 @@ def _is_moved(state: Execution, branch: Branch) -> bool:
             )
         case _:
             return branch.id in state.joins[branch.step].waiting
-
-
-def _check_tasks(events: list[Event]) -> None:
-    scheduled = [event.task for event in events if isinstance(event, TaskScheduled)]
-    ended = [event.task for event in events if isinstance(event, TaskCompleted | TaskFailed)]
-    withdrawn = [
-        task for event in events if isinstance(event, TasksWithdrawn) for task in event.tasks
-    ]
-    assert scheduled == list(range(1, len(scheduled) + 1))
-    assert max(Counter([*ended, *withdrawn]).values(), default=0) <= 1
-    assert {*ended, *withdrawn} <= set(scheduled)
-
-
-def _check_children(events: list[Event]) -> None:
-    """Each that is asked for begins at most once, and has at most one end."""
-    asked = [e.child for e in events if isinstance(e, ChildRequested | FollowUpRequested)]
-    begun = [e.child for e in events if isinstance(e, ChildStarted | FollowUpStarted)]
-    ends = (ChildCompleted, ChildFailed, ChildTimedOut)
-    ended = [e.child for e in events if isinstance(e, ends)]
-    ended += [child for e in events if isinstance(e, ChildrenStopped) for child in e.children]
-    ended += [e.child for e in events if isinstance(e, FollowUpFailed) and e.child]
-    assert asked == list(range(1, len(asked) + 1))
-    assert max(Counter(begun).values(), default=0) <= 1
-    assert max(Counter(ended).values(), default=0) <= 1
-    assert {*begun, *ended} <= set(asked)
-
-
-def _check_branches(events: list[Event]) -> None:
-    started = ["main", *(event.branch for event in events if isinstance(event, BranchStarted))]
-    ends = (BranchCompleted, BranchFailed, BranchCanceled)
-    ended = [event.branch for event in events if isinstance(event, ends)]
-    resumed = [event.branch for event in events if isinstance(event, BranchResumed)]
-    assert len(set(started)) == len(started)
-    assert max((Counter(ended) - Counter(resumed)).values(), default=0) <= 1
-    assert Counter(resumed) <= Counter(ended)
-    assert set(ended) <= set(started)
-
-
-def _check_items(events: list[Event]) -> None:
-    """In a visit of a step each item completes once, however often it is taken up again."""
-    visits: Counter[str] = Counter()
-    tasks: dict[int, tuple[str, int, int]] = {}
-    completed: Counter[tuple[str, int, int]] = Counter()
-    for event in events:
-        match event:
-            case StepStarted():
-                visits[event.branch] += 1
-            case TaskScheduled():
-                tasks[event.task] = (event.branch, visits[event.branch], event.item or 0)
-            case TaskCompleted():
-                completed[tasks[event.task]] += 1
-            case _:
-                pass
-    assert max(completed.values(), default=0) <= 1
-
-
-def _check_signals(events: list[Event]) -> None:
-    """Those of a topic are consumed in their order, each once, by whoever has waited longest."""
-    topics: dict[int, str] = {}
-    awaited: dict[str, str] = {}
-    held: set[str] = set()
-    """The branches that are passed over: they are paused."""
-    consumed: dict[str, list[int]] = {}
-    for event in events:
-        match event:
-            case SignalReceived():
-                topics[event.signal] = event.topic
-            case SignalAwaited():
-                awaited[event.branch] = event.topic
-            case SignalConsumed():
-                topic = topics[event.signal]
-                waiting = (who for who in awaited if awaited[who] == topic and who not in held)
-                assert event.branch == next(waiting)
-                del awaited[event.branch]
-                consumed.setdefault(topic, []).append(event.signal)
-            case WaitTimedOut():
-                del awaited[event.branch]
-            case BranchPaused():
-                held.add(event.branch)
-            case BranchUnpaused():
-                held.discard(event.branch)
-            case _:
-                pass
-    for topic, signals in consumed.items():
-        of_topic = [signal for signal, received in topics.items() if received == topic]
-        assert signals == of_topic[: len(signals)]
-
-
-def _check_joins(events: list[Event]) -> None:
-    """A join takes a branch once."""
-    steps: dict[str, str] = {}
-    taken: set[tuple[str, str]] = set()
-    for event in events:
-        if isinstance(event, StepStarted):
-            steps[event.branch] = event.step
-        elif isinstance(event, JoinPassed):
-            step = steps[event.branch]
-            # One that goes on may come again; it does not count once it has ended elsewhere.
-            assert (
-                not {(step, taken_now) for taken_now in event.taken if taken_now != event.branch}
-                & taken
-            )
-            taken |= {(step, taken_now) for taken_now in event.taken}

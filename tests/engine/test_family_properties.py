@@ -5,8 +5,9 @@ from __future__ import annotations
 from hypothesis import HealthCheck, given, settings
 
 from .family import Family, Parent
+from .fates import check_history
 from .graphs import happenings, workflows
-from .invariants import check_history, check_state
+from .invariants import check_state
 from .playing import Json
 from .test_properties import command_of, taken_up_again
 

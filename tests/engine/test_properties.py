@@ -15,20 +15,25 @@ from branchline.engine import (
     FailTask,
     NotRetryable,
     Pause,
+    RecordValue,
     Retry,
     Signal,
     Status,
     TaskGone,
     Unpause,
+    WaitInTask,
     Wake,
     decide,
+    fold,
     transition,
 )
+from branchline.engine.definition import SECOND
 from branchline.engine.events import Failure
 from branchline.engine.values import encode
 
+from .fates import check_history
 from .graphs import ERRORS, TOPICS, happenings, workflows
-from .invariants import check_history, check_state
+from .invariants import check_state
 from .playing import Json, Play, documents, snapshot_of
 
 FOR_GOOD = ("output_error", "join_deadlock", "duplicate_branch")
@@ -73,12 +78,12 @@ def let_it_happen(definition: dict[str, Json], happened: list[tuple[str, int]]) 
 
 
 def decide_twice(play: Play, command: AnyCommand, chance: float) -> None:
-    """A command on the state read back from a snapshot has the very same consequences."""
-    restored = snapshot_of(play.state)
+    """On the state of a snapshot or a history a command has the very same consequences."""
+    others = [snapshot_of(play.state), fold(play.state.id, play.history)]
     live = play.send(command, chance)
-    again = decide(play.plan, restored, command, play.now, chance)
-    assert again == live
-    assert restored == play.state
+    for other in others:
+        assert decide(play.plan, other, command, play.now, chance) == live
+        assert other == play.state
 
 
 def taken_up_again(play: Play) -> bool:
@@ -93,13 +98,10 @@ def taken_up_again(play: Play) -> bool:
 
 def command_of(play: Play, kind: str, number: int) -> AnyCommand:
     """A command that fits the execution as it stands; a wake-up where a task is missing."""
-    tasks = list(play.state.tasks)
     match kind:
-        case "complete" if tasks:
-            return completion(tasks[number % len(tasks)], number)
-        case "fail" if tasks:
-            error = Failure(ERRORS[number % len(ERRORS)], "no luck")
-            return FailTask(task=tasks[number // 4 % len(tasks)], error=error)
+        case "complete" | "fail" | "wait" | "record" if play.state.tasks:
+            tasks = list(play.state.tasks)
+            return of_task(kind, tasks[number // 4 % len(tasks)], number)
         case "signal":
             signal_id = f"id {number % 5}" if number % 2 else ""
             return Signal(topic=TOPICS[number % 3 % 2], payload=encode(number), signal_id=signal_id)
@@ -110,6 +112,22 @@ def command_of(play: Play, kind: str, number: int) -> AnyCommand:
         case _:
             told = of_children(play, kind, number)
             return wake_up(play, kind, number) if told is None else told
+
+
+def of_task(
+    kind: str, task: int, number: int
+) -> CompleteTask | FailTask | WaitInTask | RecordValue:
+    """What a worker tells of a task."""
+    match kind:
+        case "complete":
+            return completion(task, number)
+        case "fail":
+            return FailTask(task=task, error=Failure(ERRORS[number % len(ERRORS)], "no luck"))
+        case "wait":
+            topic, timeout = TOPICS[number % 3 % 2], number % 60 * SECOND
+            return WaitInTask(task=task, key=str(number), topic=topic, timeout=timeout)
+        case _:
+            return RecordValue(task=task, key=str(number % 3), value=encode(number))
 
 
 def of_children(
@@ -171,10 +189,11 @@ def completion(task: int, number: int) -> CompleteTask:
 
 
 def answer_a_task_that_is_gone(play: Play, number: int) -> None:
-    """Refused, whether it has had an outcome or was never there."""
+    """Refused, whether it has had an outcome, waits or was never there."""
     gone = [task for task in range(play.state.next_task + 1) if task not in play.state.tasks]
-    with pytest.raises(TaskGone):
-        play.send(completion(gone[number % len(gone)], number))
+    for kind in ("complete", "fail", "wait", "record"):
+        with pytest.raises(TaskGone):
+            play.send(of_task(kind, gone[number % len(gone)], number))
 
 
 def tell_of_a_child_that_is_gone(play: Play, number: int) -> None:

@@ -21,6 +21,7 @@ from branchline.engine import (
 )
 from branchline.engine.events import (
     BranchCompleted,
+    BranchResumed,
     BranchStarted,
     Event,
     ExecutionStarted,
@@ -137,6 +138,7 @@ STARTED = ExecutionStarted(workflow="bakery", version=1)
         TasksWithdrawn(tasks=(1,)),
         JoinReached(branch="nobody"),
         JoinPassed(branch="main"),
+        BranchResumed(branch="main"),
         SignalConsumed(branch="main", signal=1),
     ],
     ids=lambda event: f"{type(event).__name__} {getattr(event, 'branch', '')}",

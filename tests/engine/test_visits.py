@@ -26,9 +26,9 @@ from .playing import Play, forked, halt, listen, meet, nap, step, to
 RETRY = [{"max_retries": 1, "base_delay": SECOND}]
 
 
-def visits_of(play: Play, after: int = 0, most: int | None = None) -> StepVisits:
+def visits_of(play: Play, most: int | None = None) -> StepVisits:
     """The visits of a play."""
-    folded = StepVisits(after, most)
+    folded = StepVisits(most)
     for number, (time, event) in enumerate(play.history, start=1):
         folded.take(number, time, event)
     return folded
@@ -193,7 +193,7 @@ def test_visits_behind_a_number_need_nothing_from_before_it() -> None:
     for i in range(4):
         play.complete(f"s{i}")
     every = visits_of(play).visits
-    page, taken = StepVisits(every[1].number, most=2), every[1].number
+    page, taken = StepVisits(most=2), every[1].number
     for number, (time, event) in enumerate(play.history, start=1):
         if number > taken and not page.settled:
             page.take(number, time, event)
@@ -208,6 +208,18 @@ def test_a_page_is_not_settled_while_one_of_its_visits_may_change() -> None:
     play.complete("bake")
     assert not visits_of(play, most=2).settled
     assert visits_of(play, most=1).settled
+
+
+def test_a_page_may_be_ended_early_but_never_empty() -> None:
+    play = Play(step("bake", "eat"), step("eat", "sweep"), step("sweep"))
+    play.complete("bake")
+    play.complete("eat")
+    page = StepVisits()
+    for number, (time, event) in enumerate(play.history, start=1):
+        page.take_no_more()
+        page.take(number, time, event)
+    assert [visit.step for visit in page.visits] == ["bake"]
+    assert page.settled
 
 
 # What is told by events that plays do not make.

@@ -7,13 +7,12 @@ from copy import deepcopy
 from hypothesis import HealthCheck, given, settings
 from msgspec import structs
 
-from branchline.engine import AnyCommand, Branch, NotRetryable, Status, WaitInTask
-from branchline.engine.definition import SECOND
+from branchline.engine import Branch, NotRetryable, Status
 from branchline.engine.events import ExecutionRetried, Next, StepStarted
 from branchline.engine.step_visit import StepVisit
 from branchline.engine.visits import StepVisits
 
-from .graphs import TOPICS, happenings, workflows
+from .graphs import happenings, workflows
 from .playing import Json, Play
 from .test_properties import command_of
 
@@ -79,15 +78,6 @@ def _check(branch: Branch, visit: StepVisit | None) -> None:
     assert visit.attempt >= max(attempts, default=0)
 
 
-def _command(play: Play, kind: str, number: int) -> AnyCommand:
-    """As other tests have it, but some activities wait."""
-    tasks = list(play.state.tasks)
-    if kind == "fail" and tasks and number % 2:
-        task, topic = tasks[number // 2 % len(tasks)], TOPICS[number % 3 % 2]
-        return WaitInTask(task=task, key=str(number), topic=topic, timeout=number * SECOND)
-    return command_of(play, kind, number)
-
-
 def _played(definition: dict[str, Json], happened: list[tuple[str, int]]) -> Watched:
     play = Play(*definition.pop("steps"), audited=False, **definition)
     watched = Watched(play)
@@ -99,7 +89,7 @@ def _played(definition: dict[str, Json], happened: list[tuple[str, int]]) -> Wat
             except NotRetryable:
                 break
         elif not kind.startswith("stale"):
-            play.send(_command(play, kind, number), chance=number / 1001)
+            play.send(command_of(play, kind, number), chance=number / 1001)
         watched.look()
     return watched
 
@@ -123,7 +113,7 @@ def test_pages_tell_what_the_whole_tells(
     more = True
     while more:
         after = pages[-1].number if pages else 0
-        page = StepVisits(after, most=2)
+        page = StepVisits(most=2)
         for number, (time, event) in enumerate(watched.play.history, start=1):
             if number > after and not page.settled:
                 page.take(number, time, event)

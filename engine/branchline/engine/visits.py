@@ -10,16 +10,16 @@ from branchline.engine.step_visit import CHANGES, StepVisit
 
 
 class StepVisits:
-    """The visits that begin after a number, at most so many, in the order in which they begin.
+    """The visits that begin in what it is fed, at most so many, in the order in which they begin.
 
-    It is fed with events one by one, from that number on: what came before has no part in them.
+    It is fed with events one by one. They need not be all: what came before the first of them
+    has no part in these visits.
     """
 
-    def __init__(self, after: int = 0, most: int | None = None) -> None:
+    def __init__(self, most: int | None = None) -> None:
         self.visits: list[StepVisit] = []
         self.has_more = False
         """Whether another one has begun after them."""
-        self._after = after
         self._most = most
         self._open: dict[str, StepVisit] = {}
         """By branch, those that may still change; also those that a retry may take up again."""
@@ -71,8 +71,6 @@ class StepVisits:
             work.visit.hear(progress)
 
     def _begin(self, sequence: int, time: int, event: e.StepStarted) -> None:
-        if sequence <= self._after:
-            return
         if self._most is not None and len(self.visits) >= self._most:
             self.has_more = True
             return

@@ -16,10 +16,10 @@ from branchline.server.dispatch import Dispatcher, TokenMaker
 from branchline.server.errors import ServiceError
 from branchline.server.executions import Executions
 from branchline.server.retention import Retention
-from branchline.server.rpc import RpcServer
 from branchline.server.rpc.checks import Limits
 from branchline.server.rpc.executions import Executions as ExecutionsRpc
 from branchline.server.rpc.outcomes import OutcomeReader
+from branchline.server.rpc.server import RpcServer
 from branchline.server.rpc.tasks import Tasks as TasksRpc
 from branchline.server.rpc.workflows import Workflows as WorkflowsRpc
 from branchline.server.runtime import LiveExecutions, Loader, Runtime, Wake

@@ -60,7 +60,7 @@ class VisitReader:
         return VisitPage(visits.visits, visits.has_more)
 
     async def _fold(self, key: int, after: int, most: int) -> StepVisits:
-        visits = StepVisits(after, most)
+        visits = StepVisits(most)
         while not visits.settled:
             read = self._store.history(key, after, _ROWS_A_READ, _BYTES_A_READ)
             rows = await guarded(read)

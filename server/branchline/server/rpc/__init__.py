@@ -1,5 +1,4 @@
-"""The public API: turns messages into requests and answers into messages."""
+"""The public API: turns messages into requests and answers into messages.
 
-from branchline.server.rpc.server import RpcServer
-
-__all__ = ["RpcServer"]
+Nothing is imported here: who only reads definitions needs no gRPC and no storage.
+"""
