@@ -18,6 +18,7 @@ from branchline.server.rpc.checks import (
     lifetime,
     new_id,
     not_negative,
+    position,
     required,
     short,
     span,
@@ -98,8 +99,8 @@ class Executions(ExecutionServiceServicer):
     ) -> pb.ListExecutionsResponse:
         size = page_size(request.page_size)
         name = list_name(request.filter)
-        position = read_number(name, request.page_token)
-        rows = await self._executions.find(filter_of(request.filter), position, size + 1)
+        before = read_number(name, request.page_token)
+        rows = await self._executions.find(filter_of(request.filter), before, size + 1)
         more = len(rows) > size
         return pb.ListExecutionsResponse(
             executions=[row_message(row) for row in rows[:size]],
@@ -171,7 +172,7 @@ class Executions(ExecutionServiceServicer):
         self, request: pb.ListEventsRequest, context: Context
     ) -> pb.ListEventsResponse:
         execution_id = required(_ID, request.execution_id)
-        after = not_negative("after_sequence", request.after_sequence)
+        after = position("after_sequence", request.after_sequence)
         size = not_negative("page_size", request.page_size) or _DEFAULT_EVENTS
         limit = min(size, _MOST_EVENTS)
         events, more = await self._executions.events(execution_id, after, limit)
@@ -186,7 +187,7 @@ class Executions(ExecutionServiceServicer):
         self, request: pb.WatchExecutionRequest, context: Context
     ) -> AsyncIterator[pb.WatchExecutionResponse]:
         execution_id = required(_ID, request.execution_id)
-        after = not_negative("after_sequence", request.after_sequence)
+        after = position("after_sequence", request.after_sequence)
         async for news in self._executions.watch(execution_id, after):
             for events in in_messages(_messages(news.events), _EVENTS_A_MESSAGE):
                 yield pb.WatchExecutionResponse(events=events)
@@ -199,7 +200,7 @@ class Executions(ExecutionServiceServicer):
         self, request: pb.WatchExecutionsRequest, context: Context
     ) -> AsyncIterator[pb.WatchExecutionsResponse]:
         wanted = filter_of(request.filter)
-        after = not_negative("after_position", request.after_position)
+        after = position("after_position", request.after_position)
         told = after
         async for news in self._executions.watch_all(wanted, after):
             for message in status_messages(news, told):
@@ -211,7 +212,7 @@ class Executions(ExecutionServiceServicer):
         self, request: pb.ListStepVisitsRequest, context: Context
     ) -> pb.ListStepVisitsResponse:
         execution_id = required(_ID, request.execution_id)
-        after = not_negative("after_number", request.after_number)
+        after = position("after_number", request.after_number)
         limit = page_size(request.page_size)
         visits, more = await self._visits.page(execution_id, after, limit)
         page = next(in_messages(map(visit_message, visits), limit), [])
