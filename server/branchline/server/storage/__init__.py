@@ -8,8 +8,10 @@ from branchline.server.storage.errors import (
     StoreError,
     StoreUnavailable,
     Taken,
+    TasksLost,
     UnsupportedDatabase,
 )
+from branchline.server.storage.peers import Peers
 from branchline.server.storage.rows import (
     Batch,
     Due,
@@ -24,9 +26,11 @@ from branchline.server.storage.rows import (
     StatusEntry,
     StatusPage,
     StatusStretch,
+    TaskHold,
     TaskKey,
     TaskLease,
     TaskPayload,
+    TaskPull,
     TaskRow,
     WorkflowRow,
 )
@@ -45,6 +49,7 @@ __all__ = [
     "ExecutionRow",
     "ExecutionStatus",
     "HistoryRow",
+    "Peers",
     "SchemaTooNew",
     "SnapshotRow",
     "SqliteOptions",
@@ -56,10 +61,13 @@ __all__ = [
     "StoreError",
     "StoreUnavailable",
     "Taken",
+    "TaskHold",
     "TaskKey",
     "TaskLease",
     "TaskPayload",
+    "TaskPull",
     "TaskRow",
+    "TasksLost",
     "UnsupportedDatabase",
     "WorkflowRow",
 ]

@@ -1,0 +1,17 @@
+"""How a server uses its PostgreSQL."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PostgresOptions:
+    """How a server uses its PostgreSQL."""
+
+    readers: int = 4
+    """Connections for reads; there is another one for writes."""
+    connect_timeout: float = 10.0
+    """Seconds."""
+    statement_timeout: float = 30.0
+    """Seconds after which a statement is given up."""
