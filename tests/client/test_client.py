@@ -55,6 +55,13 @@ async def test_a_start_sends_labels_and_its_time() -> None:
         assert (dict(plain.labels), plain.HasField("timeout")) == ({}, False)
 
 
+async def test_the_time_of_a_start_may_be_a_timedelta() -> None:
+    async with ScriptedServer() as server, Client(server.address) as client:
+        server.script("StartExecution", STARTED)
+        await client.start("order", timeout=timedelta(days=1))
+        assert server.received["StartExecution"][0].timeout.ToTimedelta() == timedelta(days=1)
+
+
 @pytest.mark.parametrize("timeout", [float("nan"), float("inf"), 1e15])
 async def test_a_time_that_cannot_be_told_is_refused_before_anything_is_sent(
     timeout: float,

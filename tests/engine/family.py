@@ -101,8 +101,10 @@ class Family:
 
     def __init__(self, **workflows: Json) -> None:
         self._workflows = workflows
-        self._links: dict[str, Link] = {}
-        self._told: set[str] = set()
+        self.links: dict[str, Link] = {}
+        """Of those that another one has started."""
+        self.told: set[str] = set()
+        """Those whose end their parent knows."""
         self._stops: dict[str, int] = {}
         """How many of the children that each has stopped were told so."""
         self.plays: dict[str, Parent] = {}
@@ -130,7 +132,7 @@ class Family:
         play = Parent(*steps, given=given, execution_id=name, link=link, name=workflow, **fields)
         self.plays[name] = play
         if link is not None:
-            self._links[name] = link
+            self.links[name] = link
         return play
 
     def _move(self, play: Parent) -> bool:
@@ -155,10 +157,10 @@ class Family:
         self._stops[play.state.id] = len(play.stopped)
 
     def _tell_parent(self, play: Parent) -> None:
-        link, state = self._links.get(play.state.id), play.state
-        if link is None or not link.child or state.end is None or state.id in self._told:
+        link, state = self.links.get(play.state.id), play.state
+        if link is None or not link.child or state.end is None or state.id in self.told:
             return
-        self._told.add(state.id)
+        self.told.add(state.id)
         took = (state.close_time or 0) - state.start_time
         parent = self.plays[link.parent]
         parent.send(ChildClosed(link.child, state.status, state.outputs, state.error, took))

@@ -51,6 +51,7 @@ def test_a_child_that_nobody_waits_for_gives_its_id_at_once() -> None:
     play.begin()
     assert play.state.status is Status.COMPLETED
     assert play.variables()["bread"] == {"execution_id": "child_1", "workflow_name": "bread"}
+    assert [event.until for event in play.events(ChildStarted)] == [None]
 
 
 def test_nobody_cares_when_a_child_that_lives_by_itself_ends_or_its_parent_does() -> None:

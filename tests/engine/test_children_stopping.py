@@ -101,6 +101,15 @@ def test_a_branch_whose_child_is_refused_is_paused_between_the_attempts() -> Non
     assert play.advance() == 5 * SECOND
 
 
+def test_a_branch_is_paused_when_only_delays_are_left_of_its_items() -> None:
+    play = Parent(each_of(2, wait=False, retry=retrying(1, 5 * SECOND)), REST)
+    play.refuse(1)
+    play.pause()
+    assert play.statuses == {"main": "RUNNING"}
+    play.begin(2)
+    assert play.statuses == {"main": "PAUSED"}
+
+
 def test_items_that_end_during_a_pause_make_room_when_it_is_over() -> None:
     play = waiting(spawn("bake", "rest", each={"items": [1, 2, 3], "max_concurrency": 2}), REST)
     play.pause()

@@ -153,15 +153,15 @@ class Client:
         request_id: str | None = None,
         version: int | None = None,
         labels: Mapping[str, str] | None = None,
-        timeout: float | None = None,
+        timeout: Length | None = None,
     ) -> Execution:
         """Start an execution of a workflow (semantics 4.1 to 4.3).
 
         ``id`` names the execution; None: the server makes an id. Two starts of a workflow with
         the same ``request_id`` are one start; None: the client makes one, so that it can repeat
         the call. ``version`` None is the latest. By ``labels`` the execution can be listed and
-        counted. After ``timeout`` seconds it fails if it is still live; None: the workflow's own
-        timeout (semantics 4.12).
+        counted. After ``timeout`` (seconds, or a ``timedelta``) it fails if it is still live; None:
+        the workflow's own timeout (semantics 4.12).
 
         Raises:
             WorkflowNotFound: no such workflow or version.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -314,8 +314,8 @@ class StartRequest:
     """None: the latest."""
     labels: Mapping[str, str] | None = None
     """What to note of it, to find it by."""
-    timeout: float | None = None
-    """Seconds that it may live; None: as its workflow says (semantics 4.12)."""
+    timeout: float | timedelta | None = None
+    """How long it may live, in seconds or as a ``timedelta``; None: as its workflow says (4.12)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,7 +24,7 @@ def child_requested(state: Execution, event: e.ChildRequested, time: int) -> Non
     branch = state.branches[event.branch]
     visit = branch.visit
     attempt = visit.attempts.setdefault(item, Attempt())
-    attempt.child, attempt.failed = event.child, None
+    attempt.child = event.child
     visit.next_item = max(visit.next_item, item + 1)
     state.children[event.child] = AttemptRef(event.branch, item)
     state.timers.stop(timer_key(event.branch, item))
