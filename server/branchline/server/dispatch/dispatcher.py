@@ -111,9 +111,7 @@ class Dispatcher:
             for worker, task in zip(pull.workers, found, strict=False):
                 worker.promised -= 1
                 self._hand_over(task, worker, now)
-            for worker in pull.workers[len(found) :]:
-                worker.promised -= 1
-                self._roster.give_room(worker)
+            self._give_up_on(pull.workers[len(found) :])
             if len(found) == len(pull.workers):
                 self.left_out.offers.add(pull.offer)  # there may be more
 
@@ -121,9 +119,7 @@ class Dispatcher:
         """Nothing could be fetched."""
         for pull in pulls:
             self.left_out.offers.add(pull.offer)
-            for worker in pull.workers:
-                worker.promised -= 1
-                self._roster.give_room(worker)
+            self._give_up_on(pull.workers)
 
     def deliver(self, assignments: Iterable[Assignment]) -> None:
         """The turn is stored: hand the tasks over that it has leased."""
@@ -242,7 +238,9 @@ class Dispatcher:
             return
         self.detach(task)
         if self.shared:
-            self._drop(task)
+            task.gone = True
+            self.tasks.pop(task.key, None)
+            self.limits.forget(task)
             self.given_back.append(task)
             self.left_out.add(task.offer, stored=False)
         else:
@@ -368,6 +366,14 @@ class Dispatcher:
             worker.promised += 1
             workers.append(worker)
         return workers
+
+    def _give_up_on(self, workers: Iterable[Worker]) -> None:
+        """Workers to whom tasks were promised get none."""
+        for worker in workers:
+            worker.promised -= 1
+            self._roster.give_room(worker)
+            if worker.outbox is not None:
+                worker.outbox.stir()
 
     def _hand_over(self, task: PendingTask, worker: Worker, now: float) -> None:
         """Let a worker have a task that the database knows as its own already."""

@@ -45,7 +45,7 @@ from branchline.server.runtime.requests import (
 )
 from branchline.server.runtime.sharing import Alone, Sharing
 from branchline.server.runtime.turn import Turn
-from branchline.server.storage import Conflict, Store, StoreError, TaskRow, TasksLost
+from branchline.server.storage import CommitUnknown, Conflict, Store, StoreError, TaskRow, TasksLost
 from branchline.server.tasks import pending_task
 
 log = structlog.get_logger(__name__)
@@ -238,7 +238,8 @@ class Runtime:
                 self._dispatcher.forget(TaskKey(*key))
             self._decide_again(turn, requests)
         except StoreError as error:
-            self.sharing.suspect()
+            if isinstance(error, CommitUnknown):
+                self.sharing.suspect()
             log.warning("commit failed", error=str(error), executions=len(turn.changes))
             self._forget(turn, store_unavailable(error))
         except Exception:
@@ -305,7 +306,7 @@ class Runtime:
         """
         self._undo(turn)
         turn.lose(error, but=but)
-        if turn.assignments:
+        if turn.assignments or turn.pulls:
             asyncio.get_running_loop().call_later(_RETRY, self.poke)
 
     def _undo(self, turn: Turn) -> None:

@@ -2,6 +2,7 @@
 
 from branchline.server.storage.errors import (
     CannotOpen,
+    CommitUnknown,
     Conflict,
     DatabaseInUse,
     SchemaTooNew,
@@ -40,6 +41,7 @@ from branchline.server.storage.store import Store
 __all__ = [
     "Batch",
     "CannotOpen",
+    "CommitUnknown",
     "Conflict",
     "DatabaseInUse",
     "Due",

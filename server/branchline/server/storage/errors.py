@@ -41,6 +41,10 @@ class StoreUnavailable(StoreError):
     """The database is locked, full, damaged, not readable, or closed."""
 
 
+class CommitUnknown(StoreUnavailable):
+    """The connection broke after the commit was sent: it may be stored, or not."""
+
+
 class Taken(Enum):
     """What a row of a batch wanted and another row has."""
 
