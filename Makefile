@@ -6,6 +6,8 @@ BIN   := $(VENV)/bin
 STAMP := $(VENV)/.installed
 CODE  := engine server client tests examples proto/generate.py proto/reference
 ARGS  ?=
+SECONDS ?= 180
+SEED  ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -35,6 +37,10 @@ demo: $(STAMP) ## Run the example workflow
 .PHONY: test
 test: $(STAMP) ## Run the tests
 	$(BIN)/python -m pytest $(ARGS)
+
+.PHONY: chaos
+chaos: $(STAMP) ## Break everything while it works, and check what was promised
+	$(BIN)/python -m tests.chaos --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 .PHONY: check
 check: lint format-check types imports proto-lint proto-check ## Run every check but the tests

@@ -44,6 +44,8 @@ class Served:
         self.channel = channel
         self.stop: Callable[[], Awaitable[None]]
         """Stops a server of this process."""
+        self.expire: Callable[[], Awaitable[int]]
+        """Has a server of this process remove what it keeps no longer."""
         self.workflows = WorkflowServiceStub(channel)
         self.executions = ExecutionServiceStub(channel)
         self.tasks = TaskServiceStub(channel)
@@ -183,4 +185,5 @@ async def serving(
     )
     async with App(chosen, clock) as app, connected(app.port) as served:
         served.stop = app.stop
+        served.expire = app.retention.run_once
         yield served

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from grpc import StatusCode
@@ -14,9 +12,11 @@ from branchline.v1 import event_pb2, execution_pb2
 from branchline.v1 import execution_service_pb2 as pb
 from tests.server.clocks import HandClock
 from tests.server.door import Door
+from tests.server.families import family, got
 from tests.server.flows import flow, listen, sleep, spawn, work
 from tests.server.refusals import refused
 from tests.server.serving import Served, serving
+from tests.server.worker import completed, failed
 
 UNAVAILABLE = (StatusCode.UNAVAILABLE, "STORE_UNAVAILABLE")
 COMPLETED = execution_pb2.EXECUTION_STATUS_COMPLETED
@@ -29,31 +29,6 @@ SUSPENDED = execution_pb2.EXECUTION_STATUS_SUSPENDED
 def commits(door: Callable[[str], Door]) -> Door:
     """The door before every commit."""
     return door("commit")
-
-
-async def family(served: Served, parent: str = "") -> list[execution_pb2.Execution]:
-    """All executions, or the children of one, the oldest first."""
-    found: list[execution_pb2.Execution] = []
-    token = ""
-    while True:
-        request = pb.ListExecutionsRequest(
-            filter=pb.ExecutionFilter(parent=parent), page_size=1000, page_token=token
-        )
-        page = await served.executions.ListExecutions(request)
-        found += page.executions
-        token = page.next_page_token
-        if not token:
-            return found[::-1]
-
-
-async def kinds(served: Served, execution_id: str) -> list[str]:
-    """What has happened to an execution."""
-    return [str(event.WhichOneof("event")) for event in await served.events(execution_id)]
-
-
-def got(execution: execution_pb2.Execution) -> Any:  # noqa: ANN401 - a JSON value
-    """What the step with children has stored."""
-    return json.loads(execution.branches[0].state_json)["got"]
 
 
 async def test_a_child_begins_with_its_parent_and_its_result_comes_back(served: Served) -> None:
@@ -128,68 +103,6 @@ async def test_a_child_that_nobody_waits_for_lives_on_after_a_restart(path: Path
         assert (await served.closed(result["execution_id"])).parent == execution_id
 
 
-@pytest.mark.parametrize("wait", [True, False])
-async def test_thousands_of_children_are_all_started(served: Served, *, wait: bool) -> None:
-    """They are more than one turn starts, and more than the pages of a list."""
-    await served.register(flow(sleep(span=0.001 if wait else 600), name="child", inputs=["n"]))
-    step = spawn(items="inputs.all", inputs={"n": "${state.item}"}, wait=wait)
-    await served.register(flow(step, inputs=["all"]))
-    execution_id = await served.start({"all": [*range(3000)]})
-    parent = await served.closed(execution_id)
-    assert parent.status == COMPLETED
-    children = await family(served, execution_id)
-    assert len(children) == 3000
-    assert [child.id for child in children] == [result["execution_id"] for result in got(parent)]
-
-
-async def test_parents_that_share_the_room_of_a_turn_all_get_on(served: Served) -> None:
-    await served.register(flow(sleep(), name="child"))
-    await served.register(
-        flow(spawn(items="inputs.all", wait=False), name="parent", inputs=["all"])
-    )
-    await served.register(
-        flow(
-            spawn(items=[1, 2, 3], workflow="parent", inputs={"all": "${inputs.all}"}),
-            inputs=["all"],
-        )
-    )
-    execution_id = await served.start({"all": [*range(1500)]})
-    assert (await served.closed(execution_id)).status == COMPLETED
-    assert len(await family(served)) == 4504
-
-
-async def test_children_that_end_at_once_make_room_for_the_next(served: Served) -> None:
-    """One after the other, and more than a turn starts."""
-    await served.register(flow(work(items=[]), name="child"))
-    await served.register(flow(spawn(items="inputs.all", most=1), inputs=["all"]))
-    parent = await served.closed(await served.start({"all": [*range(1500)]}))
-    assert parent.status == COMPLETED
-    assert {result["status"] for result in got(parent)} == {"COMPLETED"}
-    assert len(got(parent)) == 1500
-
-
-async def test_a_cancellation_reaches_all_children_and_theirs(served: Served) -> None:
-    await served.register(flow(listen(), name="grandchild"))
-    await served.register(flow(spawn(workflow="grandchild"), name="child"))
-    await served.register(flow(spawn(items="inputs.all"), inputs=["all"]))
-    execution_id = await served.start({"all": [*range(150)]})
-    await served.cancel(execution_id)
-    found = await family(served)
-    assert len(found) == 301
-    assert {execution.status for execution in found} == {CANCELED}
-    last = [event.execution_canceled.reason for event in await served.events(found[-1].id)][-1]
-    assert "no longer waits" in last
-
-
-async def test_a_cancellation_reaches_children_that_are_not_in_memory(path: Path) -> None:
-    async with serving(path, cached_dormant=2, cached_running=0) as served:
-        await served.register(flow(listen(), name="child"))
-        await served.register(flow(spawn(items=[*range(300)])))
-        execution_id = await served.start()
-        await served.cancel(execution_id)
-        assert {execution.status for execution in await family(served)} == {CANCELED}
-
-
 async def test_a_cancellation_that_is_not_stored_leaves_all_alive(
     served: Served, commits: Door
 ) -> None:
@@ -209,6 +122,24 @@ async def test_the_workers_of_cancelled_children_are_told(served: Served) -> Non
     task = await worker.task()
     await served.cancel(execution_id)
     assert (await worker.cancellation()).token == task.token
+
+
+async def test_a_child_that_ends_together_with_its_parent_keeps_its_own_end(
+    served: Served,
+) -> None:
+    await served.register(flow(work("inner"), name="child"))
+    fork = sleep("fork", span=0.001)
+    fork.next.add(step="spawn", branch="left")
+    fork.next.add(step="outer", branch="right")
+    await served.register(flow(fork, spawn(), work("outer")))
+    execution_id = await served.start()
+    worker = await served.worker("inner", "outer")
+    tasks = {task.activity: task for task in await worker.tasks(2)}
+    await worker.send(outcomes=(completed(tasks["inner"]), failed(tasks["outer"])))
+    assert all([(await worker.ack()).accepted for _ in range(2)])
+    assert (await served.closed(execution_id)).status == FAILED
+    [child] = await family(served, execution_id)
+    assert child.status == COMPLETED
 
 
 async def test_a_child_whose_parent_is_gone_ends_for_itself(served: Served) -> None:
@@ -325,11 +256,13 @@ async def test_all_events_of_children_are_told(served: Served) -> None:
     assert begun[2].HasField("until")
     assert list(told[-1].children_stopped.execution_ids) == [begun[3].execution_id]
     assert seen == await served.events(execution_id)
-    first = await served.events(begun[2].execution_id)
-    assert (first[0].execution_started.parent, first[0].execution_started.child) == (
-        execution_id,
-        3,
-    )
+    firsts = [(await served.events(event.execution_id))[0] for event in begun]
+    started = [first.execution_started for first in firsts]
+    assert [(event.parent, event.child) for event in started] == [
+        (execution_id, number) for number in (1, 0, 3, 4)
+    ]
+    statuses = [(await served.get(event.execution_id)).status for event in begun]
+    assert statuses == [COMPLETED, SUSPENDED, CANCELED, CANCELED]
 
 
 async def test_what_cannot_be_started_is_told_in_the_error(served: Served) -> None:

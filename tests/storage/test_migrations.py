@@ -5,21 +5,26 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, create_engine
+from sqlalchemy import Connection, create_engine, inspect, text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.schema import SchemaItem
 
 from branchline.server.storage import CannotOpen, SchemaTooNew, Store
 from branchline.server.storage.schema import metadata
 from branchline.server.storage.upgrade import MIGRATIONS, REVISIONS
+from tests.postgres import connect, new_database
 from tests.storage.examples import content
+
+T = TypeVar("T")
 
 
 def definitions(path: Path) -> set[tuple[str, str]]:
@@ -36,34 +41,55 @@ def _differences(connection: Connection) -> list[object]:
     """What Alembic would still change, the indexes of other dialects aside."""
     dialect = connection.dialect.name
 
-    def include(
-        item: SchemaItem, _name: str | None, kind: str, _reflected: bool, _other: object
-    ) -> bool:
+    def include(item: SchemaItem, *_: object) -> bool:
         wanted = getattr(item, "_ddl_if", None)
-        return kind != "index" or wanted is None or wanted.dialect == dialect
+        return wanted is None or wanted.dialect == dialect
 
     context = MigrationContext.configure(connection, opts={"include_object": include})
     return list(compare_metadata(context, metadata))
 
 
+async def in_database(url: str, work: Callable[[Connection], T]) -> T:
+    """Do some work in a transaction of a connection that is not the store's."""
+    if url.startswith("sqlite"):
+        engine = create_engine(url)
+        with engine.begin() as connection:
+            found = work(connection)
+        engine.dispose()
+        return found
+    remote = create_async_engine("postgresql+asyncpg://", async_creator=lambda: connect(url))
+    async with remote.begin() as connection:
+        found = await connection.run_sync(work)
+    await remote.dispose()
+    return found
+
+
 async def test_the_migrations_lead_to_the_schema(store: Store, url: str) -> None:
-    engine = create_async_engine(
-        url.replace("postgresql:", "postgresql+asyncpg:").replace("sqlite:", "sqlite+aiosqlite:")
-    )
-    async with engine.connect() as connection:
-        differences = await connection.run_sync(_differences)
-    await engine.dispose()
-    assert differences == []
+    assert await in_database(url, _differences) == []
 
 
-async def test_the_migrations_make_what_the_schema_would_make(
-    store: Store, path: Path, tmp_path: Path
-) -> None:
+async def test_the_migrations_of_sqlite_make_what_the_schema_would_make(tmp_path: Path) -> None:
     """Down to what Alembic does not compare: partial indexes, tables without row ids."""
+    await (await Store.open(f"sqlite:///{tmp_path / 'migrated.db'}")).close()
     engine = create_engine(f"sqlite:///{tmp_path / 'direct.db'}")
     metadata.create_all(engine)
     engine.dispose()
-    assert definitions(path) == definitions(tmp_path / "direct.db")
+    assert definitions(tmp_path / "migrated.db") == definitions(tmp_path / "direct.db")
+
+
+INDEXES = text("SELECT indexdef FROM pg_indexes WHERE schemaname = 'public' ORDER BY indexdef")
+
+
+async def test_the_migrations_of_postgresql_make_what_the_schema_would_make() -> None:
+    """Down to what Alembic does not compare: partial indexes, the columns of keys."""
+
+    def indexes(connection: Connection) -> list[str]:
+        return [row for row in connection.execute(INDEXES).scalars() if "alembic" not in row]
+
+    async with new_database() as migrated, new_database() as direct:
+        await (await Store.open(migrated)).close()
+        await in_database(direct, metadata.create_all)
+        assert await in_database(migrated, indexes) == await in_database(direct, indexes)
 
 
 def test_the_known_revisions_are_those_of_the_migrations() -> None:
@@ -73,25 +99,36 @@ def test_the_known_revisions_are_those_of_the_migrations() -> None:
     assert tuple(script.revision for script in scripts)[::-1] == REVISIONS
 
 
-async def test_a_newer_schema_is_refused_with_both_revisions(url: str, path: Path) -> None:
+def statement(sql: str) -> Callable[[Connection], object]:
+    """Something to be done in a database."""
+    return lambda connection: connection.execute(text(sql))
+
+
+async def test_a_newer_schema_is_refused_with_both_revisions(url: str) -> None:
     await (await Store.open(url)).close()
-    connection = sqlite3.connect(path)
-    connection.execute("UPDATE alembic_version SET version_num = '9999'")
-    connection.commit()
-    connection.close()
+    await in_database(url, statement("UPDATE alembic_version SET version_num = '9999'"))
     with pytest.raises(SchemaTooNew, match=f"9999.*{REVISIONS[-1]}"):
         await Store.open(url)
 
 
-async def test_a_database_of_another_program_is_refused_and_left_alone(
-    url: str, path: Path
-) -> None:
-    connection = sqlite3.connect(path)
-    connection.execute("CREATE TABLE photos (name TEXT)")
-    connection.close()
-    before = content(path)
+async def test_a_database_of_another_program_is_refused_and_left_alone(url: str) -> None:
+    await in_database(url, statement("CREATE TABLE photos (name TEXT)"))
+    before = await in_database(url, tables)
     with pytest.raises(CannotOpen, match=r"another program.*photos"):
         await Store.open(url)
+    assert await in_database(url, tables) == before == {"photos"}
+
+
+def tables(connection: Connection) -> set[str]:
+    """The names of all tables."""
+    return set(inspect(connection).get_table_names())
+
+
+async def test_a_refused_file_is_the_same_as_before(path: Path) -> None:
+    await in_database(f"sqlite:///{path}", statement("CREATE TABLE photos (name TEXT)"))
+    before = content(path)
+    with pytest.raises(CannotOpen, match="another program"):
+        await Store.open(f"sqlite:///{path}")
     assert content(path) == before
 
 
@@ -102,8 +139,8 @@ def empty(path: Path) -> None:
 
 
 @pytest.mark.usefixtures("empty")
-async def test_an_upgrade_that_was_cut_off_is_done_again(url: str) -> None:
-    store = await Store.open(url)
+async def test_an_upgrade_that_was_cut_off_is_done_again(path: Path) -> None:
+    store = await Store.open(f"sqlite:///{path}")
     assert await store.next_due() is None
     await store.close()
 

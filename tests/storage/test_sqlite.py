@@ -27,6 +27,12 @@ from branchline.server.storage.thread import DatabaseThread
 from tests.storage.examples import content, execution, size, transition
 
 
+@pytest.fixture
+def url(path: Path) -> str:
+    """SQLite alone."""
+    return f"sqlite:///{path}"
+
+
 @pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "sqlite:///file:x?uri=true"])
 async def test_a_database_in_memory_is_refused(url: str) -> None:
     with pytest.raises(UnsupportedDatabase, match="memory"):
@@ -36,7 +42,7 @@ async def test_a_database_in_memory_is_refused(url: str) -> None:
 @pytest.mark.parametrize(
     "url",
     [
-        "postgresql://localhost/branchline",
+        "mysql://localhost/branchline",
         "sqlite+aiosqlite:///x.db",
         "no url",
         "sqlite:///x.db?mode=ro",

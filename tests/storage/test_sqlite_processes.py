@@ -46,6 +46,12 @@ asyncio.run(main())
 """
 
 
+@pytest.fixture
+def url(path: Path) -> str:
+    """SQLite alone."""
+    return f"sqlite:///{path}"
+
+
 @contextmanager
 def running(program: str, url: str) -> Iterator[subprocess.Popen[str]]:
     """A Python program in a process of its own."""

@@ -16,15 +16,15 @@ _SERVER: Final = "branchline.server"
 _REMEDY: Final = 'pip install "branchline[server]"'
 
 
-def run_server(arguments: Sequence[str]) -> int:
-    """Run the server's own command.
+def run_server(arguments: Sequence[str], command: str = "server") -> int:
+    """Run a command of the server's package.
 
     Raises:
         ServerNotInstalled: it is not there, or a package that it needs is not.
 
     """
     try:
-        return int(_load("branchline.commands")(arguments))
+        return int(_load("branchline.commands", command)(arguments))
     except ModuleNotFoundError as error:
         raise_if_not_installed(error)
         raise
@@ -81,10 +81,10 @@ def database_url(database: str) -> str:
     return database if "://" in database else f"sqlite:///{Path(database).absolute()}"
 
 
-def _load(group: str) -> Any:  # noqa: ANN401 - what an entry point names
+def _load(group: str, name: str = "server") -> Any:  # noqa: ANN401 - what an entry point names
     from importlib.metadata import entry_points  # noqa: PLC0415 - takes long to import
 
-    for found in entry_points(group=group, name="server"):
+    for found in entry_points(group=group, name=name):
         return found.load()
     raise ServerNotInstalled(f"the server is not installed: {_REMEDY}")
 

@@ -68,5 +68,5 @@ def _go_on(t: Transition, branch: Branch) -> None:
             branches.follow_edges(t, branch)
         case Next.ENTER:
             t.entering.append((branch.id, held.step))
-        case Next.END:
+        case _:  # Next.END
             t.emit(BranchCompleted(branch=branch.id))

@@ -103,8 +103,7 @@ def wait_in_task(t: Transition, command: WaitInTask) -> None:
         )
     )
     deliver(t, command.topic)
-    if not branch.status.closed:
-        pause_between_attempts(t, branch)
+    pause_between_attempts(t, branch)
 
 
 def deliver_all(t: Transition, resumed: Iterable[Branch]) -> None:

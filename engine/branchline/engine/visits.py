@@ -108,7 +108,7 @@ class StepVisits:
                 work.visit.complete_item(work.item)
             case e.TaskFailed():
                 work.visit.error = event.error
-            case e.TaskWaiting():
+            case _:  # it waits
                 work.visit.waiting.add(work.item)
 
     def _withdraw(self, event: e.TasksWithdrawn) -> None:
@@ -140,7 +140,7 @@ class StepVisits:
                 work.visit.complete_item(work.item)
             case e.ChildFailed():
                 work.visit.error = event.error
-            case e.ChildTimedOut():
+            case _:  # it has timed out
                 work.visit.error = CHILD_TOO_LATE
 
     def _stop_children(self, event: e.ChildrenStopped) -> None:

@@ -16,6 +16,7 @@ from branchline.server.cluster import Cluster, Hearing, Overdue
 from branchline.server.dispatch import Dispatcher, TokenMaker
 from branchline.server.errors import ServiceError
 from branchline.server.executions import Executions
+from branchline.server.retention import Retention
 from branchline.server.rpc import RpcServer
 from branchline.server.rpc.checks import Limits
 from branchline.server.rpc.executions import Executions as ExecutionsRpc
@@ -146,15 +147,18 @@ class App:
         self._runtime.on_stored.append(self._stored)
         self._runtime.on_deleted.append(self._subscriptions.publish_deletion)
         self._feed = StatusFeed(self._store)
-        self._retention = StatusRetention(self._store, clock, settings.status_changes_kept)
+        self._status_retention = StatusRetention(self._store, clock, settings.status_changes_kept)
         if peers is None:
             self._loops.append(self._backlog)
         else:
             self._share(peers, dispatcher, lives, loader)
-        self._loops.append(self._retention)
         executions = Executions(
             self._store, catalog, self._runtime, self._subscriptions, self._feed
         )
+        self.retention = Retention(
+            self._store, executions.delete, clock, settings.retention_rules()
+        )
+        self._loops += [self._status_retention, self.retention]
         visits = VisitReader(self._store, catalog, dispatcher.progress)
         limits = Limits(settings.max_payload)
         outcomes = OutcomeReader(self._workers, tokens, limits)

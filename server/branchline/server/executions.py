@@ -97,9 +97,9 @@ class Executions:
         self._runtime.submit(request)
         await request.reply.future
 
-    async def delete(self, execution_id: str) -> None:
-        """Remove a closed execution (semantics 4.10)."""
-        request = Delete(execution_id)
+    async def delete(self, execution_id: str, *, closed_before: int | None = None) -> None:
+        """Remove a closed execution (semantics 4.10), or only one that closed before a time."""
+        request = Delete(execution_id, closed_before)
         self._runtime.submit(request)
         await request.reply.future
 

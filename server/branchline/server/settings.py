@@ -7,6 +7,8 @@ from dataclasses import dataclass, fields
 from math import inf
 from typing import Literal
 
+from branchline.server.retention_rules import NONE, OFF, RetentionRules, read_rules
+
 _PREFIX = "BRANCHLINE_"
 
 
@@ -38,6 +40,10 @@ class Settings:
     """How many executions that run are kept in memory."""
     status_changes_kept: float = 86_400.0
     """How long changes of status are kept, for watchers of many executions to go on from."""
+    retention: str = OFF
+    """How long executions are kept after they have closed, such as 30d; `off`: for ever."""
+    retention_workflows: str = NONE
+    """The same for some workflows by name, such as order=7d,audit=off; it wins."""
     shutdown_grace: float = 10.0
     """How long calls under way may take when the server goes down."""
     synchronous: Literal["FULL", "NORMAL"] = "FULL"
@@ -58,10 +64,18 @@ class Settings:
             if getattr(self, name) not in choices:
                 given = getattr(self, name)
                 raise InvalidSetting(f"{name} must be one of {', '.join(choices)}, not {given!r}")
+        self.retention_rules()
+
+    def retention_rules(self) -> RetentionRules:
+        """How long closed executions are kept. Raises ``InvalidSetting``."""
+        try:
+            return read_rules(self.retention, self.retention_workflows)
+        except ValueError as error:
+            raise InvalidSetting(str(error)) from error
 
 
 HELP = {
-    "database_url": "the database, sqlite:///FILE",
+    "database_url": "the database, sqlite:///FILE or postgresql://USER@HOST/NAME",
     "listen": "the address to serve at; port 0 picks a free one",
     "lease": "seconds a worker may be silent before its tasks go to others",
     "max_deliveries": "deliveries of a task without an outcome before it fails",
@@ -71,6 +85,8 @@ HELP = {
     "cached_dormant": "waiting executions that are kept in memory",
     "cached_running": "running executions that are kept in memory",
     "status_changes_kept": "seconds for which watchers find changes of status that they missed",
+    "retention": "how long executions are kept after they have closed, such as 30d, or off",
+    "retention_workflows": "the same for workflows of their own, such as order=7d,audit=off",
     "shutdown_grace": "seconds that calls under way may take when the server goes down",
     "synchronous": "SQLite's synchronous: FULL or NORMAL",
     "log_format": "text or json",

@@ -14,6 +14,8 @@ from tests.client.cli.flows import DOUBLE, write
 
 COMMANDS = [
     "server",
+    "backup",
+    "copy",
     "dev",
     "health",
     "worker",
@@ -86,6 +88,8 @@ def test_the_version_is_the_distributions(branchline: CommandLine) -> None:
         ["run", "x.yaml", "--builtin", "nothing"],
         ["dev", "--listen", "127.0.0.1:0"],
         ["server", "--listen"],
+        ["backup"],
+        ["copy", "--from", "sqlite:///x.db"],
     ],
     ids=" ".join,
 )

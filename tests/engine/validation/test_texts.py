@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from .definitions import codes, only, work
+import msgspec
+import pytest
+
+from branchline.engine.definition import Workflow
+from branchline.engine.validation import find_problems
+
+from .definitions import Json, codes, only, step, work
 
 
 def test_templates_compile_at_any_depth_and_are_told_one_by_one() -> None:
@@ -33,3 +39,19 @@ def test_of_a_long_text_the_wrong_part_is_shown() -> None:
     message = only(work("it", next=[{"step": "it", "condition": text}])).message
     assert "§§" in message
     assert len(message) < 400
+
+
+@pytest.mark.parametrize(
+    "definition",
+    [
+        {"steps": [work("it")], "name": "a\0"},
+        {"steps": [work("it")], "follow_ups": [{"workflow": "\0"}]},
+        {"steps": [work("it", activity="\0work")]},
+        {"steps": [work("it", task_queue="a\0b")]},
+        {"steps": [step("child", {"workflow": "a\0b"})]},
+    ],
+)
+def test_what_is_stored_as_it_is_must_be_text_that_every_database_holds(definition: Json) -> None:
+    [problem] = find_problems(msgspec.convert({"name": "bakery", **definition}, Workflow))
+    assert problem.code == "INVALID_FIELD"
+    assert "U+0000" in problem.message

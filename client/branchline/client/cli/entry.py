@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from branchline.client.cli.exits import CommandError, Exit
 from branchline.client.cli.parser import parse
+from branchline.client.cli.servers import SERVER_COMMANDS
 from branchline.client.errors import (
     BranchlineError,
     DeadlineExceeded,
@@ -28,16 +29,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     """
     given = sys.argv[1:] if arguments is None else list(arguments)
-    if given[:1] == ["server"]:
-        # The server has flags of its own, which no parser here needs to know.
-        return _reporting(Namespace(handler=_server, arguments=given[1:]))
+    if given[:1] and given[0] in SERVER_COMMANDS:
+        # The server's commands have flags of their own, which no parser here needs to know.
+        return _reporting(Namespace(handler=_server, command=given[0], arguments=given[1:]))
     return _reporting(parse(given))
 
 
 def _server(arguments: Namespace) -> int:
     from branchline.client.cli.embedding import run_server
 
-    return run_server(arguments.arguments)
+    return run_server(arguments.arguments, arguments.command)
 
 
 def _reporting(arguments: Namespace) -> int:

@@ -1,4 +1,4 @@
-"""``server``, ``dev`` and ``health``."""
+"""What serves: ``server`` and its kin, ``dev`` and ``health``."""
 
 from __future__ import annotations
 
@@ -12,19 +12,27 @@ from branchline.client.cli.embedding import database_url, run_server
 from branchline.client.cli.exits import CommandError
 from branchline.client.cli.output import print_json, print_text
 
+SERVER_COMMANDS = {
+    "server": "run a server",
+    "backup": "back up the SQLite file of a server, which may run",
+    "copy": "copy a database into an empty one",
+}
+"""The commands of the server's package; all of them have flags of their own."""
+
 _HEALTH = {0: "UNKNOWN", 1: "SERVING", 2: "NOT_SERVING", 3: "SERVICE_UNKNOWN"}
 """The statuses of ``grpc.health.v1``."""
 
 
 def add_commands(commands: Commands) -> None:
     """Add the commands."""
-    commands.add(
-        "server",
-        lambda _: run_server([]),  # only reached behind other flags
-        "run a server (`branchline server --help` lists its flags)",
-        address=False,
-        json=False,
-    )
+    for name, summary in SERVER_COMMANDS.items():
+        commands.add(
+            name,
+            lambda arguments: run_server([], arguments.command),  # only reached behind other flags
+            f"{summary} (`branchline {name} --help` lists its flags)",
+            address=False,
+            json=False,
+        )
     parser = commands.add(
         "dev",
         _dev,

@@ -43,8 +43,7 @@ def keep_deadline(state: Execution, time: int) -> None:
         state.timers.stop(DEADLINE)
         state.deadline_left = max(due - time, 0)
     elif state.deadline_left is not None and not all_paused:
-        if state.end is None:
-            state.timers.start(DEADLINE, time + state.deadline_left)
+        state.timers.start(DEADLINE, time + state.deadline_left)
         state.deadline_left = None
 
 

@@ -29,10 +29,9 @@ def add_waiters(state: Execution, branch: Branch) -> None:
 
 
 def forget_waiters(state: Execution, branch: Branch) -> None:
-    """Take all waits of a branch from those of their topics, as far as they are there."""
+    """Take all waits of a branch from those of their topics."""
     for key, wait in _waits(branch):
-        if key in state.waiters.get(wait.topic, ()):
-            forget_waiter(state, key, wait)
+        forget_waiter(state, key, wait)
 
 
 def freeze(state: Execution, branch: Branch, time: int) -> dict[str, int]:

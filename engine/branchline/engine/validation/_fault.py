@@ -76,6 +76,12 @@ def object_faults(field: str, value: Any) -> Faults:  # noqa: ANN401 - it may be
         yield Fault("INVALID_FIELD", message)
 
 
+def name_faults(field: str, name: str) -> Faults:
+    """A name by which something is stored or found must be one that every database can hold."""
+    if "\0" in name:
+        yield Fault("INVALID_FIELD", f"{field} has the character U+0000 in it: leave it out")
+
+
 def store_faults(field: str, variable: str) -> Faults:
     """A variable is named bare, unlike in an expression."""
     if variable.startswith("state."):

@@ -6,7 +6,7 @@ from branchline.engine.definition import Step
 from branchline.engine.quoting import quoted
 
 from ._edges import edge_faults
-from ._fault import Fault, Faults, store_faults, timeout_faults
+from ._fault import Fault, Faults, name_faults, store_faults, timeout_faults
 from ._graph import Graph
 from ._handlers import catch_faults, each_faults, retry_faults
 from ._kinds import kind_faults
@@ -47,6 +47,10 @@ def _place_faults(step: Step, position: int, graph: Graph) -> Faults:
 
 
 def _field_faults(step: Step) -> Faults:
+    yield from name_faults("activity", step.activity)
+    yield from name_faults("task_queue", step.task_queue)
+    if step.child is not None:
+        yield from name_faults("child.workflow", step.child.workflow)
     yield from template_object_faults("parameters", step.parameters)
     yield from store_faults("store", step.store)
     yield from timeout_faults("timeout", step.timeout)

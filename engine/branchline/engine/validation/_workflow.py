@@ -8,7 +8,7 @@ from branchline.engine.definition import FollowUp, Input, Output, Workflow
 from branchline.engine.inputs import INPUT_TYPES, is_of_type, json_type
 from branchline.engine.quoting import quoted
 
-from ._fault import Fault, Faults, object_faults, store_faults, timeout_faults
+from ._fault import Fault, Faults, name_faults, object_faults, store_faults, timeout_faults
 from ._graph import Graph
 from ._texts import condition_faults, template_object_faults
 
@@ -17,6 +17,7 @@ def workflow_faults(workflow: Workflow, graph: Graph) -> Faults:
     """What is wrong outside of steps and groups."""
     if not workflow.name:
         yield Fault("NAME_REQUIRED", "the workflow has no name: give it one")
+    yield from name_faults("name", workflow.name)
     if not workflow.steps:
         yield Fault("NO_STEPS", "the workflow has no steps: it needs at least one")
     if not graph.start_known:
@@ -66,5 +67,6 @@ def _follow_up_faults(field: str, follow_up: FollowUp) -> Faults:
     if not follow_up.workflow:
         message = f"{field}.workflow is missing: name the workflow to start"
         yield Fault("INVALID_FIELD", message)
+    yield from name_faults(f"{field}.workflow", follow_up.workflow)
     yield from condition_faults(f"{field}.condition", follow_up.condition)
     yield from template_object_faults(f"{field}.inputs", follow_up.inputs)

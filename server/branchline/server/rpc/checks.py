@@ -90,10 +90,15 @@ def required(field: str, text: str, most: int = 1_000) -> str:
     return short(field, text, most)
 
 
-def short(field: str, text: str, most: int) -> str:
-    """Text of at most so many characters."""
+def short(field: str, text: str, most: int = 1_000) -> str:
+    """Text of at most so many characters, none of them U+0000, which not every database can hold.
+
+    Whatever is stored as it is, or looked for, must come through here.
+    """
     if len(text) > most:
         raise invalid_field(field, f"may have at most {most} characters, not {len(text)}")
+    if "\0" in text:
+        raise invalid_field(field, "must not contain the character U+0000")
     return text
 
 

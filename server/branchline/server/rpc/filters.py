@@ -6,6 +6,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from branchline.server.errors import invalid_field
 from branchline.server.ids import end_key, first_key
+from branchline.server.rpc.checks import short
 from branchline.server.rpc.labels import checked_labels
 from branchline.server.statuses import ALL_STATUSES, status_of
 from branchline.server.storage import ExecutionFilter
@@ -25,13 +26,13 @@ def filter_of(message: pb.ExecutionFilter) -> ExecutionFilter:
     before = _micros(message.started_before) if message.HasField("started_before") else None
     return ExecutionFilter(
         statuses=tuple(message.statuses) or ALL_STATUSES,
-        workflow=message.workflow or None,
+        workflow=short("filter.workflow", message.workflow) or None,
         # The store takes the first microsecond that counts; "after" excludes its own.
         started_after=None if after is None else after + 1,
         started_before=before,
         first_key=None if after is None else first_key(after + 1),
         end_key=None if before is None else end_key(before),
-        parent=message.parent or None,
+        parent=short("filter.parent", message.parent) or None,
         labels=checked_labels("filter.labels", message.labels),
     )
 

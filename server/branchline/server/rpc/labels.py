@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 
 from branchline.server.errors import invalid_field
+from branchline.server.rpc.checks import short
 
 _MOST = 32
 _NAME = re.compile(r"[A-Za-z0-9_./-]{1,100}")
@@ -25,11 +26,7 @@ def checked_labels(field: str, labels: Mapping[str, str]) -> dict[str, str]:
             raise invalid_field(
                 _label(field, name), "its name must be 1 to 100 letters, digits or any of -_./"
             )
-        if len(value) > _LONGEST_VALUE:
-            raise invalid_field(
-                _label(field, name),
-                f"may have at most {_LONGEST_VALUE} characters, not {len(value)}",
-            )
+        short(_label(field, name), value, _LONGEST_VALUE)
     return dict(sorted(labels.items()))
 
 

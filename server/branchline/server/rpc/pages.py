@@ -34,7 +34,7 @@ def read_token(what: str, token: str) -> str:
         text = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)).decode()
     except (binascii.Error, UnicodeDecodeError, ValueError):
         text = ""
-    if text[:8] != f"{zlib.crc32(what.encode()):08x}":
+    if text[:8] != f"{zlib.crc32(what.encode()):08x}" or "\0" in text:
         raise _foreign()
     return text[8:]
 

@@ -204,7 +204,10 @@ def _offers(queue: str, activities: Sequence[str]) -> tuple[Offer, ...]:
         raise invalid_field("activities", "must name at least one activity that is offered")
     _at_most("activities", len(activities), _MOST_ACTIVITIES)
     short("task_queue", queue, 200)
-    return tuple((queue or DEFAULT_QUEUE, activity) for activity in dict.fromkeys(activities))
+    return tuple(
+        (queue or DEFAULT_QUEUE, short("activities", activity))
+        for activity in dict.fromkeys(activities)
+    )
 
 
 def _at_most(field: str, number: int, most: int) -> int:

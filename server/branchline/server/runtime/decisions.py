@@ -43,7 +43,7 @@ from branchline.server.runtime.requests import (
     Wake,
 )
 from branchline.server.runtime.turn import Turn
-from branchline.server.statuses import is_closed, status_of
+from branchline.server.statuses import status_of
 
 _REASONS: dict[type[Refused], Reason] = {
     BranchEnded: Reason.BRANCH_ENDED,
@@ -278,10 +278,10 @@ class Decisions:
         if wanted in turn.deleted or (live is None and row is None):
             error = execution_not_found(wanted)
             turn.answer(partial(request.reply.fail, error), request.reply.fail)
-        elif live is not None and live.state.end is not None:
+        elif live is not None and request.takes(live.state.close_time):
             # This very turn has closed it.
             self._remove(turn, request, live.key)
-        elif live is None and row is not None and is_closed(row.status):
+        elif live is None and row is not None and request.takes(row.close_time):
             self._remove(turn, request, row.key)
         else:
             message = f'the execution "{wanted}" is still live; cancel it first'

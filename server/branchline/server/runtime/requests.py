@@ -82,11 +82,19 @@ class Command:
 class Delete:
     """Remove a closed execution."""
 
-    __slots__ = ("execution_id", "reply")
+    __slots__ = ("closed_before", "execution_id", "reply")
 
-    def __init__(self, execution_id: str) -> None:
+    def __init__(self, execution_id: str, closed_before: int | None = None) -> None:
         self.execution_id = execution_id
+        self.closed_before = closed_before
+        """Only if it has closed before this time; None: whenever it has closed."""
         self.reply: Reply[None] = Reply()
+
+    def takes(self, close_time: int | None) -> bool:
+        """Whether it wants an execution removed that has closed at a time; None: a live one."""
+        if close_time is None:
+            return False
+        return self.closed_before is None or close_time < self.closed_before
 
 
 class View(Generic[T]):

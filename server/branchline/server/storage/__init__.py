@@ -1,6 +1,9 @@
 """The storage: everything that must survive, and nothing that decides."""
 
+from branchline.server.storage.copying import Copied, CopyStep
+from branchline.server.storage.copying_sides import copy_database
 from branchline.server.storage.errors import (
+    CannotCopy,
     CannotOpen,
     CommitUnknown,
     Conflict,
@@ -13,8 +16,10 @@ from branchline.server.storage.errors import (
     UnsupportedDatabase,
 )
 from branchline.server.storage.peers import Peers
+from branchline.server.storage.postgres_options import PostgresOptions
 from branchline.server.storage.rows import (
     Batch,
+    ClosedExecution,
     Due,
     ExecutionChange,
     ExecutionFilter,
@@ -35,14 +40,20 @@ from branchline.server.storage.rows import (
     TaskRow,
     WorkflowRow,
 )
+from branchline.server.storage.sqlite_backup import Backup, back_up
 from branchline.server.storage.sqlite_connection import SqliteOptions
 from branchline.server.storage.store import Store
 
 __all__ = [
+    "Backup",
     "Batch",
+    "CannotCopy",
     "CannotOpen",
+    "ClosedExecution",
     "CommitUnknown",
     "Conflict",
+    "Copied",
+    "CopyStep",
     "DatabaseInUse",
     "Due",
     "ExecutionChange",
@@ -52,6 +63,7 @@ __all__ = [
     "ExecutionStatus",
     "HistoryRow",
     "Peers",
+    "PostgresOptions",
     "SchemaTooNew",
     "SnapshotRow",
     "SqliteOptions",
@@ -72,4 +84,6 @@ __all__ = [
     "TasksLost",
     "UnsupportedDatabase",
     "WorkflowRow",
+    "back_up",
+    "copy_database",
 ]

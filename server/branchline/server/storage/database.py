@@ -17,7 +17,8 @@ class Database(Protocol):
     """An open database of one dialect, upgraded to the present schema.
 
     A transaction that was handed in is carried out even if its caller is cancelled. All methods
-    raise StoreUnavailable.
+    raise StoreUnavailable; what writes raises CommitUnknown, its subclass, when it may have been
+    stored all the same.
     """
 
     database_id: str

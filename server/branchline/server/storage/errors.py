@@ -7,7 +7,9 @@
     │   ├── UnsupportedDatabase
     │   ├── DatabaseInUse
     │   └── SchemaTooNew
+    ├── CannotCopy          no backup or copy was made; the message names the remedy
     ├── StoreUnavailable    nothing was stored or read; it may go well another time
+    │   └── CommitUnknown   or all of it was stored: the answer is lost
     ├── Conflict            nothing was stored; somebody else was there first
     └── TasksLost           nothing was stored; other servers have tasks of the batch
 """
@@ -37,12 +39,16 @@ class SchemaTooNew(CannotOpen):
     """A newer program has made or upgraded this database."""
 
 
+class CannotCopy(StoreError):
+    """A backup or a copy into another database was not made; nothing is left of it."""
+
+
 class StoreUnavailable(StoreError):
     """The database is locked, full, damaged, not readable, or closed."""
 
 
 class CommitUnknown(StoreUnavailable):
-    """The connection broke after the commit was sent: it may be stored, or not."""
+    """The connection broke after the commit was sent: all of it was stored, or nothing."""
 
 
 class Taken(Enum):

@@ -1,33 +1,39 @@
-"""A PostgreSQL database: one connection for writes, some for reads."""
+"""A PostgreSQL database: one connection for commits, some for reads and the few other writes."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 import asyncpg
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, event
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
 
-from branchline.server.storage import postgres_commit, upgrade
-from branchline.server.storage.errors import StoreUnavailable
+from branchline.server.storage import postgres_commit
+from branchline.server.storage.errors import CommitUnknown, StoreUnavailable, TasksLost
 from branchline.server.storage.peers import Peers
 from branchline.server.storage.postgres_connection import (
+    COMMITS,
+    DRIVER_ERRORS,
+    READS,
+    committing,
     connect,
-    data_source,
-    opening,
-    place_of,
+    is_lost,
     translated_errors,
 )
+from branchline.server.storage.postgres_opening import opening, prepare
 from branchline.server.storage.postgres_options import PostgresOptions
 from branchline.server.storage.postgres_peers import PostgresPeers
+from branchline.server.storage.postgres_url import data_source, place_of
 from branchline.server.storage.rows import Batch, TaskRow
 
 T = TypeVar("T")
 
-UPGRADES: Final = 6_627_502
-"""The advisory lock under which the schema is upgraded: several servers may start at once."""
+_DRIVER = "postgresql+asyncpg://"
 
 
 class PostgresDatabase:
@@ -39,23 +45,24 @@ class PostgresDatabase:
         """The id of the server that uses it."""
         self._peers = PostgresPeers(self)
         self.peers: Peers | None = self._peers
-        self.place = place_of(source)
-        """Which database it is, without the password."""
         self.source = source
         self.options = options
         self._engine: AsyncEngine = create_async_engine(
-            "postgresql+asyncpg://",
-            async_creator=lambda: connect(source, options),
+            _DRIVER,
+            async_creator=lambda: connect(source, options, READS),
             pool_size=options.readers,
             max_overflow=1,  # for writes that are no commits
+            pool_timeout=options.statement_timeout,
         )
+        event.listen(self._engine.sync_engine, "checkout", _refuse_closed)
         self._reading = self._engine.execution_options(
             isolation_level="REPEATABLE READ", postgresql_readonly=True
         )
+        self._changing = self._engine.execution_options(isolation_level="READ COMMITTED")
         self._writing = asyncio.Lock()
         self._connection: asyncpg.Connection | None = None
         self._work: set[asyncio.Task[Any]] = set()
-        self._closed = False
+        self._closed: asyncio.Task[None] | None = None
 
     @classmethod
     async def open(cls, url: str, options: PostgresOptions) -> PostgresDatabase:
@@ -65,8 +72,7 @@ class PostgresDatabase:
         """
         database = cls(data_source(url), options)
         try:
-            with opening(database.place):
-                await database._open()
+            await database._open()
         except BaseException:
             await database.close()
             raise
@@ -74,76 +80,105 @@ class PostgresDatabase:
 
     def read(self, query: Callable[[Connection], T]) -> Awaitable[T]:
         """See Database."""
-        return self._start(self._read(query))
+        return self._start(lambda: self._read(query))
 
     def write(self, change: Callable[[Connection], T]) -> Awaitable[T]:
         """See Database."""
-        return self._start(self._write(change))
+        return self._start(lambda: self._write(change))
 
     def write_beside(self, change: Callable[[Connection], T]) -> Awaitable[T]:
         """Run a change in a transaction of its own, also while others are under way."""
-        return self._start(self._write_now(change))
+        return self._start(lambda: self._change(change))
 
     def commit(self, batch: Batch) -> Awaitable[list[TaskRow]]:
         """See Database."""
-        return self._start(self._commit(batch))
+        return self._start(lambda: self._commit(batch))
 
     async def close(self) -> None:
         """See Database."""
-        self._closed = True
-        await self._peers.close()
-        if self._work:
-            await asyncio.wait(self._work)
-        if self._connection is not None:
-            await self._connection.close(timeout=self.options.connect_timeout)
-            self._connection = None
-        await self._engine.dispose()
+        if self._closed is None:
+            self._closed = asyncio.ensure_future(self._close())
+        await asyncio.shield(self._closed)
 
     async def _open(self) -> None:
-        async with self._engine.begin() as connection:
-            await connection.execute(select(func.pg_advisory_xact_lock(UPGRADES)))
-            self.database_id = await connection.run_sync(_upgraded)
+        place = place_of(self.source)
+        # An upgrade takes the time that it takes, and so does waiting for another server's.
+        engine = create_async_engine(
+            _DRIVER,
+            async_creator=lambda: connect(self.source, self.options, patient=True),
+            poolclass=NullPool,
+        )
+        with opening(place):
+            async with engine.begin() as connection:
+                self.database_id = await connection.run_sync(prepare, place)
 
-    def _start(self, work: Coroutine[Any, Any, T]) -> Awaitable[T]:
+    def _start(self, work: Callable[[], Coroutine[Any, Any, T]]) -> Awaitable[T]:
         """Carry some work out, whoever still waits for it."""
-        if self._closed:
-            work.close()
+        if self._closed is not None:
             raise StoreUnavailable("The store is closed.")
-        task = asyncio.ensure_future(work)
+        task = asyncio.ensure_future(_persistently(work))
         self._work.add(task)
         task.add_done_callback(self._work.discard)
         return asyncio.shield(task)
 
     async def _read(self, query: Callable[[Connection], T]) -> T:
-        with translated_errors():
-            async with self._reading.begin() as connection:
-                return await connection.run_sync(query)
+        async with self._reading.connect() as connection:
+            return await connection.run_sync(query)
 
     async def _write(self, change: Callable[[Connection], T]) -> T:
         async with self._writing:
-            return await self._write_now(change)
+            return await self._change(change)
 
-    async def _write_now(self, change: Callable[[Connection], T]) -> T:
-        with translated_errors():
-            async with self._engine.begin() as connection:
-                return await connection.run_sync(change)
+    async def _change(self, change: Callable[[Connection], T]) -> T:
+        async with self._changing.connect() as connection:
+            result = await connection.run_sync(change)
+            with committing():
+                await connection.commit()
+            return result
 
     async def _commit(self, batch: Batch) -> list[TaskRow]:
         async with self._writing:
-            with translated_errors():
-                connection = self._connection
-                if connection is None or connection.is_closed():
-                    connection = self._connection = await connect(self.source, self.options)
-                try:
-                    return await postgres_commit.commit(connection, batch, self.server)
-                except BaseException:
-                    # After a failure in the middle nobody knows what state it is in.
-                    if connection.is_closed() or connection.is_in_transaction():
-                        connection.terminate()
-                        self._connection = None
-                    raise
+            if self._connection is None or self._connection.is_closed():
+                self._connection = await connect(self.source, self.options, COMMITS)
+            try:
+                return await postgres_commit.commit(self._connection, batch, self.server)
+            except (asyncpg.UniqueViolationError, TasksLost):
+                raise
+            except BaseException:
+                # It may be in the middle of something, or lead to what is a replica now.
+                self._connection.terminate()
+                self._connection = None
+                raise
+
+    async def _close(self) -> None:
+        await self._peers.close()
+        if self._work:
+            await asyncio.wait(self._work)
+        patience = self.options.connect_timeout
+        # What does not answer any more is left to itself.
+        with contextlib.suppress(*DRIVER_ERRORS):
+            if self._connection is not None:
+                await self._connection.close(timeout=patience)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._engine.dispose(), patience)
 
 
-def _upgraded(connection: Connection) -> str:
-    current = upgrade.revision(connection) == upgrade.REVISIONS[-1]
-    return (upgrade.database_id if current else upgrade.upgrade)(connection)
+async def _persistently(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Do some work, and again if it met with a connection that was lost in the meantime.
+
+    Nothing of it was stored then.
+    """
+    with translated_errors():
+        try:
+            return await work()
+        except CommitUnknown:
+            raise
+        except Exception as error:
+            if not is_lost(error):
+                raise
+        return await work()
+
+
+def _refuse_closed(connection: Any, _record: object, _proxy: object) -> None:  # noqa: ANN401 - SQLAlchemy's
+    if connection.driver_connection.is_closed():
+        raise DisconnectionError

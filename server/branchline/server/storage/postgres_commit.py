@@ -11,10 +11,12 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import asyncpg
-from sqlalchemy import Column, Table
+from sqlalchemy import Column, Dialect, Table
 from sqlalchemy.dialects import postgresql
 
 from branchline.server.storage import postgres_tasks
+from branchline.server.storage.errors import TasksLost
+from branchline.server.storage.postgres_connection import committing
 from branchline.server.storage.reads import TASK_FIELDS
 from branchline.server.storage.rows import Batch, TaskRow
 from branchline.server.storage.schema import executions, history, labels, snapshots, tasks
@@ -22,7 +24,7 @@ from branchline.server.storage.status_changes import BEFORE_THE_FIRST, encode_ch
 
 Row = tuple[Any, ...]
 
-_DIALECT: Final = postgresql.dialect()
+_DIALECT: Final[Dialect] = postgresql.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy's
 
 POSITIONS: Final = 6_627_501
 """The advisory lock under which positions of status changes are given: they become visible in
@@ -30,7 +32,10 @@ their order, whichever server commits."""
 
 
 class _Statement:
-    """A statement over rows that come as arrays."""
+    """A statement over rows that come as arrays.
+
+    Its text is made of the names of our own tables and columns, never of values.
+    """
 
     def __init__(self, table: Table, names: Sequence[str], template: str) -> None:
         columns = [table.c[name] for name in names] or list(table.c)
@@ -59,25 +64,22 @@ def _update(table: Table, *names: str) -> _Statement:
     key = [column.name for column in table.primary_key]
     same = " AND ".join(f"t.{name} = v.{name}" for name in key)
     changes = ", ".join(f"{name} = v.{name}" for name in names if name not in key)
-    template = f"UPDATE {{table}} AS t SET {changes} FROM {{rows}} WHERE {same}"
+    template = f"UPDATE {{table}} AS t SET {changes} FROM {{rows}} WHERE {same}"  # noqa: S608 - ours
     return _Statement(table, names, template)
 
 
 def _delete(table: Table, *names: str) -> _Statement:
     same = " AND ".join(f"t.{name} = v.{name}" for name in names)
-    return _Statement(table, names, f"DELETE FROM {{table}} AS t USING {{rows}} WHERE {same}")
+    template = f"DELETE FROM {{table}} AS t USING {{rows}} WHERE {same}"  # noqa: S608 - ours
+    return _Statement(table, names, template)
 
 
 def _replace(table: Table) -> _Statement:
     key = ", ".join(column.name for column in table.primary_key)
     rest = [column.name for column in table.c if column not in list(table.primary_key)]
     changes = ", ".join(f"{name} = excluded.{name}" for name in rest)
-    return _Statement(
-        table,
-        (),
-        "INSERT INTO {table} ({columns}) SELECT {columns} FROM {rows}"
-        f" ON CONFLICT ({key}) DO UPDATE SET {changes}",
-    )
+    insert = "INSERT INTO {table} ({columns}) SELECT {columns} FROM {rows}"
+    return _Statement(table, (), f"{insert} ON CONFLICT ({key}) DO UPDATE SET {changes}")
 
 
 _START: Final = _insert(executions)
@@ -97,29 +99,51 @@ _DELETE: Final = (
 )
 _CHANGE_STATUSES: Final = (
     "INSERT INTO status_changes (position, time, changes)"
-    f" SELECT coalesce(max(position), {BEFORE_THE_FIRST}) + 1, $1, $2 FROM status_changes"
+    " SELECT coalesce(max(position), $3) + 1, $1, $2 FROM status_changes"
 )
 
 
 async def commit(connection: asyncpg.Connection, batch: Batch, server: str) -> list[TaskRow]:
-    """Store a batch in one transaction, or nothing of it; gives the tasks that it has pulled."""
-    async with connection.transaction():
+    """Store a batch in one transaction, or nothing of it; gives the tasks that it has pulled.
+
+    Raises CommitUnknown when the connection broke after the commit was sent. After any error but a
+    key that is in use and TasksLost the connection must be given up.
+    """
+    transaction = connection.transaction(isolation="read_committed")
+    await transaction.start()
+    try:
         await postgres_tasks.hold(connection, batch.tasks_held, server)
-        await _START.run(connection, batch.started)
-        await _LABEL.run(connection, _label_rows(batch))
-        await _CHANGE.run(connection, _last((row.key, row) for row in batch.changed))
-        await _APPEND.run(connection, sorted(batch.history))
-        await _SNAPSHOT.run(connection, _last((row.key, row) for row in batch.snapshots))
-        await _store_tasks(connection, batch, server)
-        for statement in _DELETE:
-            await statement.run(connection, [(key,) for key in batch.deleted])
+        await _store(connection, batch, server)
         pulled = await postgres_tasks.pull(connection, batch.tasks_pulled, server, batch.time)
         await postgres_tasks.notify(connection, batch.notes)
-        if batch.status_changes:
-            await connection.execute("SELECT pg_advisory_xact_lock($1)", POSITIONS)
-            changes = encode_changes(batch.status_changes)
-            await connection.execute(_CHANGE_STATUSES, batch.time, changes)
+        await _store_status_changes(connection, batch)
+    except (asyncpg.UniqueViolationError, TasksLost):
+        await transaction.rollback()
+        raise
+    if connection.is_closed():
+        raise ConnectionResetError("the connection was closed before the commit")
+    with committing():
+        await transaction.commit()
     return pulled
+
+
+async def _store(connection: asyncpg.Connection, batch: Batch, server: str) -> None:
+    await _START.run(connection, batch.started)
+    await _LABEL.run(connection, _label_rows(batch))
+    await _CHANGE.run(connection, _last((row.key, row) for row in batch.changed))
+    await _APPEND.run(connection, sorted(batch.history))
+    await _SNAPSHOT.run(connection, _last((row.key, row) for row in batch.snapshots))
+    await _store_tasks(connection, batch, server)
+    for statement in _DELETE:
+        await statement.run(connection, [(key,) for key in batch.deleted])
+
+
+async def _store_status_changes(connection: asyncpg.Connection, batch: Batch) -> None:
+    if batch.status_changes:
+        # Last, for others wait for it.
+        await connection.execute("SELECT pg_advisory_xact_lock($1)", POSITIONS)
+        changes = encode_changes(batch.status_changes)
+        await connection.execute(_CHANGE_STATUSES, batch.time, changes, BEFORE_THE_FIRST)
 
 
 async def _store_tasks(connection: asyncpg.Connection, batch: Batch, server: str) -> None:

@@ -3,56 +3,84 @@
 from __future__ import annotations
 
 import contextlib
-import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
-from urllib.parse import urlsplit
 
 import asyncpg
+from asyncpg.connect_utils import SessionAttribute
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from branchline.server.storage.errors import (
-    CannotOpen,
+    CommitUnknown,
     Conflict,
     StoreError,
     StoreUnavailable,
     Taken,
-    UnsupportedDatabase,
 )
 from branchline.server.storage.postgres_options import PostgresOptions
 
-FORM: Final = "postgresql://user:password@host:5432/database?sslmode=verify-full"
+READS: Final[Mapping[str, str]] = {"plan_cache_mode": "force_custom_plan"}
+"""Settings for reads: which index is the best depends on the values that are looked for."""
+COMMITS: Final[Mapping[str, str]] = {
+    "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+}
+"""Settings for commits, which find all rows by their keys: a plan is kept, and one that was made
+while a table was small would read all of it when it is large."""
 
-_SCHEME: Final = re.compile(r"^postgres(ql)?(\+asyncpg)?://")
-
-
-def data_source(url: str) -> str:
-    """The URL as libpq writes it. Raises UnsupportedDatabase for anything else."""
-    if not _SCHEME.match(url):
-        raise UnsupportedDatabase(f"This is no PostgreSQL URL. Its form is {FORM}.")
-    return _SCHEME.sub("postgresql://", url)
-
-
-def place_of(source: str) -> str:
-    """The host and the database of a URL, for messages."""
-    parts = urlsplit(source)
-    host = parts.netloc.rpartition("@")[2]
-    return f"{parts.path.lstrip('/') or '(default)'} at {host or '(default)'}"
+_PATIENCE: Final = 1.2
+"""When PostgreSQL has not even given a statement up after this many times the time it may take,
+the connection is given up."""
 
 
-async def connect(source: str, options: PostgresOptions) -> asyncpg.Connection:
-    """Connect, by the rules of libpq: its environment variables and password file count."""
-    return await asyncpg.connect(
+async def connect(
+    source: str,
+    options: PostgresOptions,
+    settings: Mapping[str, str] | None = None,
+    *,
+    patient: bool = False,
+) -> asyncpg.Connection:
+    """Connect, by the rules of libpq: its environment variables and password file count.
+
+    A patient connection gives no statement up.
+    """
+    connection = await asyncpg.connect(
         source,
         timeout=options.connect_timeout,
-        command_timeout=options.statement_timeout,
-        server_settings={"application_name": "branchline"},
+        command_timeout=None if patient else options.statement_timeout * _PATIENCE,
+        # Of several hosts the one that can be written to; it may change while the server runs.
+        target_session_attrs=SessionAttribute.read_write,
     )
+    limit = "0" if patient else f"{round(options.statement_timeout * 1000)}"
+    wanted = {
+        "application_name": "branchline",
+        "statement_timeout": limit,
+        # What a server that has vanished from the network had locked is let go in the end.
+        "idle_in_transaction_session_timeout": limit,
+        "tcp_keepalives_idle": "30",
+        **(settings or {}),
+    }
+    calls = ", ".join(f"set_config(${n}, ${n + 1}, false)" for n in range(1, 2 * len(wanted), 2))
+    try:
+        # As parameters of the connection itself a pooler might refuse them.
+        await connection.execute(
+            f"SELECT {calls}", *(text for pair in wanted.items() for text in pair)
+        )
+    except BaseException:
+        connection.terminate()
+        raise
+    return connection
 
 
 # Classes of SQLSTATE that can pass, or be put right while the server runs: connections, read-only,
-# authorization, catalog, serialization, resources, locks, intervention, system errors.
-_UNAVAILABLE: Final = ("08", "25006", "28", "3D", "53", "55", "57", "58", "XX")
+# authorization, catalog, rights, resources, locks, intervention, system errors.
+_UNAVAILABLE: Final = (
+    "08", "25006", "25P03", "28", "3D", "42501", "53", "55", "57", "58", "XX",
+)  # fmt: skip
+# Those that tell that the connection is gone.
+_LOST: Final = ("08", "25P03", "57P")
 _TAKEN: Final = {
     "pk_executions": Taken.KEY,
     "uq_executions_id": Taken.ID,
@@ -68,61 +96,90 @@ def translated_errors() -> Iterator[None]:
     """Turn PostgreSQL's errors into the storage's; mistakes of the program stay what they are."""
     try:
         yield
-    except DBAPIError as error:
-        cause = error.orig.__cause__ if error.orig is not None else None
+    except PoolTimeoutError as error:
+        raise StoreUnavailable("The database is not available: no connection was free.") from error
+    except (DBAPIError, *DRIVER_ERRORS) as error:
+        cause = _cause(error)
         translated = _translated(cause)
         if translated is None:
             raise
         raise translated from cause
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        translated = _translated(error)
-        if translated is None:
+
+
+@contextlib.contextmanager
+def committing() -> Iterator[None]:
+    """Turn errors of COMMIT into CommitUnknown, unless PostgreSQL itself has said no."""
+    try:
+        yield
+    except (DBAPIError, *DRIVER_ERRORS) as error:
+        cause = _cause(error)
+        if _is_refusal(cause):
             raise
-        raise translated from error
+        raise CommitUnknown(
+            f"The database has not answered to a commit, which may have been stored: "
+            f"{reason(cause)}."
+        ) from cause
 
 
-def _translated(error: BaseException | None) -> StoreError | None:
+DRIVER_ERRORS: Final = (
+    OSError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
+"""What asyncpg raises, from the network's errors to its own."""
+
+
+def is_lost(error: BaseException) -> bool:
+    """Whether an error tells that the connection it was made on is gone."""
+    cause = _cause(error)
+    if isinstance(cause, asyncpg.PostgresError):
+        return (cause.sqlstate or "").startswith(_LOST)
+    # While a connection closes, its client may lose track of what it was doing.
+    return isinstance(
+        cause, ConnectionError | asyncpg.InternalClientError
+    ) or _is_closed_connection(cause)
+
+
+def reason(error: BaseException) -> str:
+    """What an error says, to be put into a sentence."""
+    said = str(error).strip().partition("\n")[0]  # details and hints follow
+    return said.rstrip(".") or type(error).__name__
+
+
+def _cause(error: BaseException) -> BaseException:
+    """The driver's own error under one of SQLAlchemy's."""
+    if isinstance(error, DBAPIError) and error.orig is not None:
+        return error.orig.__cause__ or error.orig
+    return error
+
+
+def _is_refusal(error: BaseException) -> bool:
+    """Whether PostgreSQL has rolled back and goes on."""
+    return (
+        isinstance(error, asyncpg.PostgresError)
+        and (error.severity_en or error.severity) == "ERROR"
+        and not (error.sqlstate or "").startswith((*_LOST, "40003"))
+    )
+
+
+def _is_closed_connection(error: BaseException) -> bool:
+    # Those that are ValueErrors too are mistakes in an argument.
+    return isinstance(error, asyncpg.InterfaceError) and not isinstance(error, ValueError)
+
+
+def _translated(error: BaseException) -> StoreError | None:
     if isinstance(error, asyncpg.PostgresError) and (error.sqlstate or "").startswith("40"):
         return Conflict(Taken.ROW)
     if isinstance(error, asyncpg.UniqueViolationError):
         taken = _TAKEN.get(error.constraint_name or "")
         return None if taken is None else Conflict(taken)
-    passing = isinstance(error, OSError | asyncpg.InterfaceError) or (
-        isinstance(error, asyncpg.PostgresError) and (error.sqlstate or "").startswith(_UNAVAILABLE)
+    passing = (
+        isinstance(error, OSError | asyncpg.InternalClientError)
+        or _is_closed_connection(error)
+        or (
+            isinstance(error, asyncpg.PostgresError)
+            and (error.sqlstate or "").startswith(_UNAVAILABLE)
+        )
     )
-    if passing:
-        return StoreUnavailable(f"The database is not available: {_reason(error)}.")
-    return None
-
-
-def _reason(error: BaseException) -> str:
-    return str(error).strip().rstrip(".") or type(error).__name__
-
-
-@contextlib.contextmanager
-def opening(place: str) -> Iterator[None]:
-    """Turn errors into CannotOpen that name the database and the remedy."""
-    try:
-        yield
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
-        message = f"The database {place} can't be opened: {_reason(error)}. {_remedy(error)}"
-        raise CannotOpen(message.strip()) from error
-
-
-_REMEDIES: Final = {
-    "3D": "Make it first, with createdb.",
-    "28": "Check the user, the password (also PGPASSWORD and .pgpass), sslmode and pg_hba.conf.",
-    "42501": "Give the user the right to create tables in it.",
-    "53300": "Raise max_connections of PostgreSQL.",
-    "25006": "It is a read-only replica: name the primary.",
-    "57P03": "Wait until PostgreSQL has started.",
-}
-
-
-def _remedy(error: Exception) -> str:
-    if isinstance(error, asyncpg.PostgresError):
-        state = error.sqlstate or ""
-        return next((text for start, text in _REMEDIES.items() if state.startswith(start)), "")
-    if isinstance(error, OSError):
-        return "Check that PostgreSQL runs, and the host, the port and the firewall."
-    return f"The URL's form is {FORM}."
+    return StoreUnavailable(f"The database is not available: {reason(error)}.") if passing else None

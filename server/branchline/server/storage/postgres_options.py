@@ -10,8 +10,8 @@ class PostgresOptions:
     """How a server uses its PostgreSQL."""
 
     readers: int = 4
-    """Connections for reads; there is another one for writes."""
+    """Connections for reads; there is one for commits, and another when all these are busy."""
     connect_timeout: float = 10.0
     """Seconds."""
     statement_timeout: float = 30.0
-    """Seconds after which a statement is given up."""
+    """Seconds after which a statement is given up, or a read that no connection is free for."""

@@ -8,11 +8,10 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-import asyncpg
 from sqlalchemy import Connection
 
 from branchline.server.storage import cluster, postgres_tasks
-from branchline.server.storage.postgres_connection import connect
+from branchline.server.storage.postgres_connection import DRIVER_ERRORS, connect
 from branchline.server.storage.rows import Batch, TaskHold, TaskRow
 
 if TYPE_CHECKING:
@@ -100,7 +99,7 @@ class PostgresPeers:
 
     async def _listen(self, hear: Callable[[str], None], missed: Callable[[], None]) -> None:
         while True:
-            with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            with contextlib.suppress(*DRIVER_ERRORS):
                 await self._hear_out(hear, missed)
             await asyncio.sleep(_AGAIN)
 

@@ -206,6 +206,16 @@ class Due(NamedTuple):
     id: str
 
 
+class ClosedExecution(NamedTuple):
+    """An execution that has closed, as far as its removal asks for it."""
+
+    id: str
+    key: int
+    close_time: int
+    rows: int
+    """Its history has no more rows than that."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExecutionFilter:
     """Which executions; all conditions must hold."""

@@ -113,6 +113,13 @@ _partial_index(
     _EXECUTION_KEY,
     executions.c.wake_at.is_not(None),
 )
+# For their removal; those that are live are not in it.
+_partial_index(
+    "ix_executions_closed",
+    [executions.c.workflow, executions.c.close_time],
+    _EXECUTION_KEY,
+    executions.c.close_time.is_not(None),
+)
 # For lists, newest first.
 _index("ix_executions_status", [executions.c.status], _EXECUTION_KEY)
 _index(

@@ -95,7 +95,7 @@ class SqliteDatabase:
         with opening(self.path):
             connection = self._connections[self._writer] = connect(self.path, self._options)
             with connection.begin():
-                found = upgrade.revision(connection)
+                found = upgrade.revision(connection, str(self.path))
             # A file that was refused above keeps its own mode.
             driver_connection(connection).execute("PRAGMA journal_mode = WAL")
             with connection.begin():

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-from sqlalchemy import URL, make_url
-from sqlalchemy.exc import ArgumentError
-
-from branchline.server.storage import lists, reads, status_changes, workflows
+from branchline.server.storage import closed, lists, reads, status_changes, workflows
 from branchline.server.storage.database import Database
-from branchline.server.storage.errors import UnsupportedDatabase
+from branchline.server.storage.errors import Conflict
 from branchline.server.storage.postgres_options import PostgresOptions
 from branchline.server.storage.rows import (
     Batch,
+    ClosedExecution,
     Due,
     ExecutionFilter,
     ExecutionRow,
@@ -27,6 +26,7 @@ from branchline.server.storage.rows import (
 )
 from branchline.server.storage.sqlite import SqliteDatabase
 from branchline.server.storage.sqlite_connection import SqliteOptions
+from branchline.server.storage.urls import is_postgres, sqlite_url
 
 
 class Store:
@@ -34,8 +34,9 @@ class Store:
 
     Writes go one after the other, reads beside them; a read sees every write that was
     acknowledged before it was asked for, and one state of the database throughout. All methods
-    raise StoreUnavailable when the database fails or the store is closed. What was handed in is
-    carried out even if its caller is cancelled.
+    raise StoreUnavailable when the database fails or the store is closed; nothing was stored then,
+    but for its subclass CommitUnknown. What was handed in is carried out even if its caller is
+    cancelled.
     """
 
     def __init__(self, database: Database, database_id: str) -> None:
@@ -64,15 +65,14 @@ class Store:
         has the file, SchemaTooNew when a newer program has upgraded it, and CannotOpen, their
         base, when something else is in the way.
         """
-        scheme = url.partition(":")[0].partition("+")[0]
         database: Database
-        if scheme in {"postgresql", "postgres"}:
+        if is_postgres(url):
             # Slow to import, and not needed beside SQLite.
             from branchline.server.storage.postgres import PostgresDatabase  # noqa: PLC0415
 
             database = await PostgresDatabase.open(url, postgres or PostgresOptions())
         else:
-            database = await SqliteDatabase.open(_sqlite_url(url), sqlite or SqliteOptions())
+            database = await SqliteDatabase.open(sqlite_url(url), sqlite or SqliteOptions())
         return cls(database, database.database_id)
 
     async def close(self) -> None:
@@ -84,7 +84,7 @@ class Store:
 
         The batch must not be changed until this returns. Raises Conflict when a key of the batch
         is in use, TasksLost when another server has a task that this one should have, and
-        StoreUnavailable; nothing was stored then.
+        StoreUnavailable; nothing was stored then, unless it is a CommitUnknown.
         """
         if not batch:
             return []
@@ -106,9 +106,12 @@ class Store:
         Gives the version, and whether it is new. The time is by default now.
         """
         at = time.time_ns() // 1000 if create_time is None else create_time
-        return await self._database.write(
-            lambda c: workflows.add_workflow(c, name, content_hash, definition, at)
-        )
+        while True:
+            # Another server may add the same version at the same moment.
+            with contextlib.suppress(Conflict):
+                return await self._database.write(
+                    lambda c: workflows.add_workflow(c, name, content_hash, definition, at)
+                )
 
     async def workflow(self, name: str, version: int | None = None) -> WorkflowRow | None:
         """A version of a workflow, by default the latest; None when there is none."""
@@ -204,6 +207,14 @@ class Store:
             lambda c: status_changes.remove_status_changes(c, before, limit)
         )
 
+    async def closed_workflows(self) -> list[str]:
+        """The names of the workflows that have closed executions, in order."""
+        return await self._database.read(closed.closed_workflows)
+
+    async def closed_before(self, workflow: str, time: int, limit: int) -> list[ClosedExecution]:
+        """A workflow's executions that have closed before a time, those that closed first first."""
+        return await self._database.read(lambda c: closed.closed_before(c, workflow, time, limit))
+
     async def due(
         self, until: int, limit: int, *, after: tuple[int, int] | None = None
     ) -> list[Due]:
@@ -244,20 +255,3 @@ class Store:
     async def tasks_of(self, key: int) -> list[TaskRow]:
         """The tasks of an execution, ordered by task."""
         return await self._database.read(lambda c: reads.tasks_of(c, key))
-
-
-def _sqlite_url(url: str) -> URL:
-    forms = (
-        "sqlite:///relative.db, sqlite:////absolute/path.db or"
-        " postgresql://user:password@host/database"
-    )
-    try:
-        parsed = make_url(url)
-    except ArgumentError:
-        message = f"{url!r} is no database URL. Its form is {forms}."
-        raise UnsupportedDatabase(message) from None
-    if parsed.drivername not in {"sqlite", "sqlite+pysqlite"}:
-        raise UnsupportedDatabase(
-            f"Databases of the kind {parsed.drivername!r} are not supported. Use {forms}."
-        )
-    return parsed

@@ -17,7 +17,7 @@ REVISIONS: Final = ("0001",)
 without Alembic, whose import takes longer than everything else."""
 
 
-def revision(connection: Connection) -> str | None:
+def revision(connection: Connection, place: str) -> str | None:
     """The revision of a database's schema, None of an empty database.
 
     Raises SchemaTooNew when this program does not know it, and CannotOpen when there are tables,
@@ -31,12 +31,12 @@ def revision(connection: Connection) -> str | None:
         found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
     if found is None:
         raise CannotOpen(
-            f"The database {connection.engine.url.database} belongs to another program: it holds"
-            f" the table {tables[0]!r} and no schema revision. Name a file of Branchline's own."
+            f"The database {place} belongs to another program: it holds"
+            f" the table {tables[0]!r} and no schema revision. Name one of Branchline's own."
         )
     if found not in REVISIONS:
         raise SchemaTooNew(
-            f"The database {connection.engine.url.database} has the schema revision {found}, and"
+            f"The database {place} has the schema revision {found}, and"
             f" this program knows revisions up to {REVISIONS[-1]}. Upgrade Branchline, or restore"
             " a backup that was made before the upgrade."
         )

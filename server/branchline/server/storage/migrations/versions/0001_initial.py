@@ -84,6 +84,8 @@ def create_executions() -> None:
         postgresql_where=sa.text("request_id IS NOT NULL"),
     )
     create_index("ix_executions_due", "executions", ["wake_at"], ["key"], "wake_at IS NOT NULL")
+    closed = "close_time IS NOT NULL"
+    create_index("ix_executions_closed", "executions", ["workflow", "close_time"], ["key"], closed)
     create_index("ix_executions_status", "executions", ["status"], ["key"])
     create_index("ix_executions_workflow_status", "executions", ["workflow", "status"], ["key"])
     create_index("ix_executions_parent", "executions", ["parent"], ["key"], "parent IS NOT NULL")
