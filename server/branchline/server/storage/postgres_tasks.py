@@ -21,7 +21,7 @@ CHANNEL: Final = "branchline"
 _OWN_FIELDS: Final = ", ".join(f"t.{column.name}" for column in TASK_FIELDS)
 
 # The rows come in one order everywhere, so that no two servers wait for each other.
-_HOLD: Final = """
+_HOLD: Final = """\
 SELECT t.execution_key, t.task FROM tasks AS t
 JOIN unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::boolean[])
   AS v(execution_key, task, delivery, leased)
@@ -30,12 +30,12 @@ WHERE CASE WHEN v.leased THEN t.worker IS NOT NULL AND t.server = $5 ELSE t.work
 ORDER BY t.execution_key, t.task FOR UPDATE OF t
 """
 
-_OWN: Final = """
+_OWN: Final = """\
 UPDATE tasks AS t SET server = $3 FROM unnest($1::bigint[], $2::bigint[]) AS v(execution_key, task)
 WHERE t.execution_key = v.execution_key AND t.task = v.task
 """
 
-_GIVE_BACK: Final = """
+_GIVE_BACK: Final = """\
 UPDATE tasks AS t
 SET worker = NULL, server = NULL, losses = v.losses,
   schedule_deadline = t.started_at + t.attempt_timeout
@@ -45,7 +45,7 @@ WHERE t.execution_key = v.execution_key AND t.task = v.task AND t.delivery = v.d
   AND t.server IS NOT DISTINCT FROM $5
 """
 
-_PULL: Final = f"""
+_PULL: Final = f"""\
 WITH waiting AS (
   SELECT execution_key, task FROM tasks
   WHERE worker IS NULL AND queue = $1 AND activity = $2
