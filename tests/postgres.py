@@ -6,7 +6,7 @@ import os
 import tempfile
 import warnings
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -79,3 +79,10 @@ async def execute(url: str, statement: str) -> None:
         await connection.execute(statement)
     finally:
         await connection.close()
+
+
+async def database_named(name: str) -> str:
+    """The URL of a database, made when it is first asked for; it goes with the server."""
+    with suppress(asyncpg.DuplicateDatabaseError):
+        await execute(server_url(), f"CREATE DATABASE {name}")
+    return urlsplit(server_url())._replace(path=f"/{name}").geturl()

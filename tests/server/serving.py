@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -20,8 +22,12 @@ from branchline.v1 import workflow_service_pb2 as workflows_pb
 from branchline.v1.execution_service_pb2_grpc import ExecutionServiceStub
 from branchline.v1.task_service_pb2_grpc import TaskServiceStub
 from branchline.v1.workflow_service_pb2_grpc import WorkflowServiceStub
+from tests.postgres import database_named
 from tests.server.flows import seconds
 from tests.server.worker import Worker
+
+SUITE = "BRANCHLINE_SUITE"
+"""Names the kind of database that the tests of the server run on, if it is not SQLite."""
 
 # Sizes are for the tests to judge, not for the client's own limits.
 _OPTIONS = (
@@ -157,15 +163,23 @@ async def connected(port: int) -> AsyncIterator[Served]:
         yield Served(channel)
 
 
+async def database_url(path: Path) -> str:
+    """The database of a path: the file, or a PostgreSQL's for a run of the suite on that."""
+    if os.environ.get(SUITE) != "postgresql":
+        return f"sqlite:///{path}"
+    name = "test_" + hashlib.sha256(str(path).encode()).hexdigest()[:32]
+    return await database_named(name)
+
+
 @asynccontextmanager
 async def serving(
     path: Path,
     clock: Clock | None = None,
     **settings: Any,  # noqa: ANN401 - the settings'
 ) -> AsyncIterator[Served]:
-    """A server on a file; it is stopped in order at the end."""
+    """A server on a database of a file's name; it is stopped in order at the end."""
     chosen = Settings(
-        database_url=f"sqlite:///{path}",
+        database_url=await database_url(path),
         listen="127.0.0.1:0",
         **{"synchronous": "NORMAL", "shutdown_grace": 1.0, **settings},
     )

@@ -14,7 +14,7 @@ from grpc import StatusCode
 from branchline.server.errors import ServiceError
 from branchline.server.retention_rules import read_rules
 from branchline.server.settings import InvalidSetting, Settings
-from branchline.server.storage import Batch, Store
+from branchline.server.storage import Batch, Store, TaskRow
 from branchline.v1 import execution_pb2
 from branchline.v1 import execution_service_pb2 as pb
 from tests.server.clocks import HandClock
@@ -192,11 +192,11 @@ async def test_many_go_in_commits_of_bounded_size_the_oldest_first(
     gone: list[int] = []
     real = Store.commit
 
-    async def commit(store: Store, batch: Batch) -> None:
+    async def commit(store: Store, batch: Batch) -> list[TaskRow]:
         if batch.deleted:
             sizes.append(len(batch.deleted))
             gone.extend(batch.deleted)
-        await real(store, batch)
+        return await real(store, batch)
 
     async with serving(path, clock, retention="1h") as served:
         await served.register(flow(listen(wait=1e6)))

@@ -170,10 +170,10 @@ async def test_no_write_scans_even_where_that_would_be_the_quickest() -> None:
         await (await Store.open(url)).close()
         connection = await connect(url, PostgresOptions(), COMMITS)
         connection.add_query_logger(run.append)
-        await postgres_commit.commit(connection, batch)
+        await postgres_commit.commit(connection, batch, "server")
         connection.remove_query_logger(run.append)
         written = [query for query in run if query.query.startswith(("INSERT", "UPDATE", "DELETE"))]
-        assert len(written) == 15
+        assert len(written) == 16
         for query in written:
             lines = await connection.fetch(f"EXPLAIN {query.query}", *query.args)
             assert "Seq Scan" not in str(lines), lines

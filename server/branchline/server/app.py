@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 import structlog
 
 from branchline.server.backlog import Backlog
 from branchline.server.catalog import Catalog
 from branchline.server.clock import Clock, SystemClock
+from branchline.server.cluster import Cluster, Hearing, Overdue
 from branchline.server.dispatch import Dispatcher, TokenMaker
 from branchline.server.errors import ServiceError
 from branchline.server.executions import Executions
@@ -28,14 +29,23 @@ from branchline.server.runtime.turn import execution_row
 from branchline.server.settings import Settings
 from branchline.server.status_feed import StatusFeed
 from branchline.server.status_retention import StatusRetention
+from branchline.server.statuses import is_closed
 from branchline.server.step_visits import VisitReader
-from branchline.server.storage import SqliteOptions, Store
+from branchline.server.storage import Peers, SqliteOptions, Store, StoreError
 from branchline.server.subscriptions import Chunk, Subscriptions
 from branchline.server.timers import Timers
 from branchline.server.watchdog import Watchdog
 from branchline.server.workers import Workers
 
 log = structlog.get_logger(__name__)
+
+
+class Loop(Protocol):
+    """A part of the server that runs until it is cancelled."""
+
+    async def run(self) -> None:
+        """Run."""
+        ...
 
 
 class App:
@@ -47,6 +57,8 @@ class App:
         """The port that it serves at."""
         self._clock = clock or SystemClock()
         self._tasks: list[asyncio.Task[None]] = []
+        self._telling: set[asyncio.Task[None]] = set()
+        self._cluster: Cluster | None = None
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Done when a part of the server has ended that must not."""
 
@@ -71,8 +83,12 @@ class App:
         options = SqliteOptions(synchronous=settings.synchronous)
         self._store = await Store.open(settings.database_url, sqlite=options)
         try:
+            await self._set_clock()
             self._build()
-            await self._backlog.restore()
+            if self._cluster is None:
+                await self._backlog.restore()
+            else:
+                await self._cluster.start()
             self.port = await self._rpc.start(settings.listen)
         except BaseException:
             await self._store.close()
@@ -94,15 +110,24 @@ class App:
         for task in self._tasks[1:]:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._cluster is not None:
+            with contextlib.suppress(StoreError):  # the others find out by themselves
+                await self._cluster.stop()
         await self._store.close()
         log.info("stopped")
+
+    async def _set_clock(self) -> None:
+        """Servers that share a database tell its time."""
+        if self._store.peers is not None and isinstance(self._clock, SystemClock):
+            self._clock.anchor(await self._store.peers.now())
 
     def _build(self) -> None:
         settings, clock = self.settings, self._clock
         tokens = TokenMaker(self._store.database_id)
         catalog = Catalog(self._store, clock)
         lives = LiveExecutions(settings.cached_dormant, settings.cached_running)
-        dispatcher = Dispatcher(clock, tokens, settings.lease)
+        peers = self._store.peers
+        dispatcher = Dispatcher(clock, tokens, settings.lease, shared=peers is not None)
         loader = Loader(self._store, catalog, lives)
         self._subscriptions = Subscriptions()
         self._runtime = Runtime(
@@ -117,17 +142,23 @@ class App:
             settings.max_deliveries,
         )
         self._backlog = Backlog(self._store, dispatcher, self._runtime.poke)
+        self._loops: list[Loop] = [self._runtime, self._timers, self._watchdog]
         self._workers = Workers(dispatcher, self._runtime, self._subscriptions, clock)
         self._runtime.on_stored.append(self._stored)
         self._runtime.on_deleted.append(self._subscriptions.publish_deletion)
         self._feed = StatusFeed(self._store)
         self._status_retention = StatusRetention(self._store, clock, settings.status_changes_kept)
+        if peers is None:
+            self._loops.append(self._backlog)
+        else:
+            self._share(peers, dispatcher, lives, loader)
         executions = Executions(
             self._store, catalog, self._runtime, self._subscriptions, self._feed
         )
         self.retention = Retention(
             self._store, executions.delete, clock, settings.retention_rules()
         )
+        self._loops += [self._status_retention, self.retention]
         visits = VisitReader(self._store, catalog, dispatcher.progress)
         limits = Limits(settings.max_payload)
         outcomes = OutcomeReader(self._workers, tokens, limits)
@@ -138,16 +169,49 @@ class App:
             settings.max_message,
         )
 
-    def _start_loops(self) -> None:
-        loops = (
-            self._runtime,
-            self._timers,
-            self._watchdog,
-            self._backlog,
-            self._status_retention,
-            self.retention,
+    def _share(
+        self, peers: Peers, dispatcher: Dispatcher, lives: LiveExecutions, loader: Loader
+    ) -> None:
+        """Bring what is here in step with the other servers of the database."""
+        hearing = Hearing(
+            changed=self._changed_elsewhere,
+            deleted=self._subscriptions.publish_deletion,
+            statuses=self._store.tell_status_changes,
+            look=self._look,
+            poke=self._runtime.poke,
         )
-        for loop in loops:
+        cluster = self._cluster = Cluster(
+            self._store, peers, dispatcher, lives, hearing, self._workers.reset
+        )
+        overdue = Overdue(peers, self._clock, cluster.owns, self._runtime.submit_urgent)
+        self._runtime.sharing = cluster
+        loader.refresh = cluster.refresh
+        self._workers.adopt = cluster.adopt
+        self._timers.owns = cluster.owns
+        self._loops += [cluster, overdue]
+
+    def _look(self) -> None:
+        """A server has come or gone, or notes were missed."""
+        self._timers.look()
+        self._subscriptions.stir_all()
+        for execution_id in self._subscriptions.awaited:
+            self._changed_elsewhere(execution_id)
+
+    def _changed_elsewhere(self, execution_id: str) -> None:
+        self._subscriptions.stir(execution_id)
+        if self._subscriptions.is_awaited(execution_id):
+            task = asyncio.ensure_future(self._tell_if_closed(execution_id))
+            self._telling.add(task)
+            task.add_done_callback(self._telling.discard)
+
+    async def _tell_if_closed(self, execution_id: str) -> None:
+        with contextlib.suppress(StoreError):  # whoever waits looks again by itself
+            for row in await self._store.executions_by_id([execution_id]):
+                if is_closed(row.status):
+                    self._subscriptions.publish_close(execution_id, row)
+
+    def _start_loops(self) -> None:
+        for loop in self._loops:
             task = asyncio.create_task(loop.run(), name=type(loop).__name__)
             task.add_done_callback(self._loop_ended)
             self._tasks.append(task)

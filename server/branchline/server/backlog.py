@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-import msgspec
 import structlog
 
-from branchline.server.dispatch import Dispatcher, Offer, PendingTask, TaskKey, TaskPayload
+from branchline.server.dispatch import Dispatcher, Offer, TaskKey
 from branchline.server.storage import Store, StoreError, TaskRow
+from branchline.server.tasks import pending_task
 
 log = structlog.get_logger(__name__)
 
@@ -20,8 +20,6 @@ _START = (-1, -1)
 """Before every task."""
 _PAUSE = 0.2
 """Seconds between two looks."""
-
-_decode_payload = msgspec.json.Decoder(TaskPayload).decode
 
 
 class Backlog:
@@ -37,7 +35,7 @@ class Backlog:
     async def restore(self) -> None:
         """Take up what was leased and what waited when the server went down."""
         for row in await self._store.running_tasks():
-            self._dispatcher.restore(_pending(row), row.worker, row.schedule_deadline)
+            self._dispatcher.restore(pending_task(row), row.worker, row.schedule_deadline)
         self._dispatcher.left_out.offers |= set(await self._store.ready_offers())
         while self._unread() and self._dispatcher.ready_count < _LOW:
             await self.run_once()
@@ -82,21 +80,7 @@ class Backlog:
                     break
                 self._after[offer] = keys[-1]
         for row in fresh:
-            self._dispatcher.restore(_pending(row), None, row.schedule_deadline)
+            self._dispatcher.restore(pending_task(row), None, row.schedule_deadline)
         if fresh:
             self._poke()
         return len(fresh)
-
-
-def _pending(row: TaskRow) -> PendingTask:
-    task = PendingTask(
-        TaskKey(row.key, row.task),
-        (row.queue, row.activity),
-        _decode_payload(row.payload),
-        timeout=row.attempt_timeout,
-        heartbeat_timeout=row.heartbeat_timeout,
-    )
-    task.delivery = row.delivery
-    task.losses = row.losses
-    task.started_at = row.started_at
-    return task

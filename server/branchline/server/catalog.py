@@ -11,6 +11,7 @@ import msgspec
 from branchline.engine import Plan
 from branchline.engine.definition import Problem, Workflow
 from branchline.server.clock import Clock
+from branchline.server.coalescing import Coalesced
 from branchline.server.errors import Reason, ServiceError, Violation
 from branchline.server.reading import guarded
 from branchline.server.storage import Store, WorkflowRow
@@ -36,6 +37,7 @@ class Catalog:
 
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
+        self._latest_versions = Coalesced(lambda names: guarded(store.latest_versions(names)))
         self._clock = clock
         self._plans: OrderedDict[tuple[str, int], Plan] = OrderedDict()
         self._latest: dict[str, int] = {}
@@ -52,6 +54,9 @@ class Catalog:
 
     async def plan(self, name: str, version: int = 0) -> Plan:
         """The plan of a version, 0 for the latest. Raises ``ServiceError`` when unknown."""
+        if version == 0 and self._store.peers is not None:
+            # Another server may have registered a version a moment ago.
+            version = (await self._latest_versions.get(name)) or 0
         plan = self.known_plan(name, version)
         if plan is not None:
             return plan
@@ -64,7 +69,9 @@ class Catalog:
         return plan
 
     def known_plan(self, name: str, version: int = 0) -> Plan | None:
-        """The plan of a version when it is in memory."""
+        """The plan of a version when it is in memory and sure to be the one."""
+        if version == 0 and self._store.peers is not None:
+            return None
         found = (name, version or self._latest.get(name, 0))
         plan = self._plans.get(found)
         if plan is not None:

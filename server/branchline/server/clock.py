@@ -28,6 +28,13 @@ class SystemClock:
     def __init__(self) -> None:
         self._offset = time.time_ns() - time.monotonic_ns()
 
+    def anchor(self, now: int) -> None:
+        """Begin at another time (microseconds since the epoch), before anybody has asked.
+
+        So servers that share a database tell the database's time.
+        """
+        self._offset = now * 1000 - time.monotonic_ns()
+
     def now(self) -> int:
         """Microseconds since the epoch."""
         return (time.monotonic_ns() + self._offset) // 1000

@@ -89,6 +89,12 @@ def shutting_down() -> ServiceError:
     return ServiceError(Reason.SHUTTING_DOWN, "the server is going down; connect again")
 
 
+def contended() -> ServiceError:
+    """Other servers were faster too often; nothing has changed."""
+    message = "other servers change the same executions all the time; try again"
+    return ServiceError(Reason.STORE_UNAVAILABLE, message)
+
+
 def store_unavailable(cause: Exception) -> ServiceError:
     """A change that the database did not take."""
     message = f"the database did not take the change, nothing was changed: {cause}"

@@ -109,6 +109,14 @@ class Executions:
         self._runtime.submit_urgent(request)
         return await request.reply.future
 
+    async def leased_tasks(self, execution_id: str) -> set[int] | None:
+        """The tasks that workers have; None where this server itself knows."""
+        if self._store.peers is None:
+            return None
+        row = await self.row(execution_id)
+        tasks = await guarded(self._store.tasks_of(row.key))
+        return {task.task for task in tasks if task.worker is not None}
+
     async def row(self, execution_id: str) -> ExecutionRow:
         """An execution's row."""
         rows = await guarded(self._store.executions_by_id([execution_id]))
@@ -119,7 +127,7 @@ class Executions:
     async def wait_for_close(self, execution_id: str, seconds: float) -> ExecutionRow:
         """An execution's row once it has closed, or when the time is over."""
         with self._subscriptions.closing(execution_id) as closing:
-            if not self._runtime.has_live(execution_id):
+            if self._store.peers is not None or not self._runtime.has_live(execution_id):
                 row = await self.row(execution_id)
                 if is_closed(row.status):
                     return row

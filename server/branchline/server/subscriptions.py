@@ -94,6 +94,11 @@ class Watcher:
         self._progress_size += note.size
         self._changed.set()
 
+    def look(self) -> None:
+        """There is more in the history."""
+        self.behind = True
+        self._changed.set()
+
     def end(self, error: ServiceError) -> None:
         """There will be nothing more."""
         self.error = error
@@ -160,6 +165,21 @@ class Subscriptions:
     def is_awaited(self, execution_id: str) -> bool:
         """Whether somebody waits for an execution to close."""
         return execution_id in self._waiting
+
+    def stir(self, execution_id: str) -> None:
+        """Another server has stored events: they are in the history."""
+        for watcher in self._watchers.get(execution_id, ()):
+            watcher.look()
+
+    def stir_all(self) -> None:
+        """Other servers may have stored events."""
+        for execution_id in self._watchers:
+            self.stir(execution_id)
+
+    @property
+    def awaited(self) -> list[str]:
+        """The executions that somebody waits for to close."""
+        return list(self._waiting)
 
     def publish_close(self, execution_id: str, row: ExecutionRow) -> None:
         """Tell that an execution has closed."""

@@ -94,14 +94,17 @@ def _waits_for_children(state: Execution, branch: Branch, children: list[str]) -
     )
 
 
-def waiting_tasks(
-    key: int, state: Execution, plan: Plan, dispatcher: Dispatcher
-) -> list[tuple[str, str]]:
+def leased_tasks(key: int, state: Execution, dispatcher: Dispatcher) -> set[int]:
+    """The pending tasks that workers have."""
+    tasks = ((number, dispatcher.tasks.get(TaskKey(key, number))) for number in state.tasks)
+    return {number for number, task in tasks if task is not None and task.worker is not None}
+
+
+def waiting_tasks(state: Execution, plan: Plan, leased: set[int]) -> list[tuple[str, str]]:
     """The activities, with their queues, for which no worker has come yet; each once."""
     waiting: dict[tuple[str, str], None] = {}
     for number, ref in state.tasks.items():
-        task = dispatcher.tasks.get(TaskKey(key, number))
-        if task is None or task.worker is None:
+        if number not in leased:
             step = plan.step(state.branches[ref.branch].step)
             waiting[step.step.activity, step.queue] = None
     return list(waiting)

@@ -14,7 +14,7 @@ from heapq import heappop, heappush
 import structlog
 
 from branchline.server.clock import Clock
-from branchline.server.storage import Store, StoreError
+from branchline.server.storage import Due, Store, StoreError
 
 log = structlog.get_logger(__name__)
 
@@ -22,6 +22,8 @@ HORIZON = 60_000_000
 """How far ahead due times are kept in memory, microseconds."""
 
 _PAGE = 10_000
+_FORGOTTEN = 5_000_000
+"""How long something must be overdue to be taken from the server whose task it is, microseconds."""
 _RETRY = 1_000_000
 """How long to wait before something that failed is tried again, microseconds."""
 
@@ -29,8 +31,15 @@ _RETRY = 1_000_000
 class Timers:
     """The due times of executions, and the loop that fires them."""
 
-    def __init__(self, store: Store, clock: Clock, wake: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        wake: Callable[[str], None],
+    ) -> None:
         self._store = store
+        self.owns: Callable[[int], bool] = lambda _key: True
+        """Whether it falls to this server to wake the execution of a key."""
         self._clock = clock
         self._wake = wake
         self._heap: list[tuple[int, str]] = []
@@ -48,6 +57,11 @@ class Timers:
         if not self._heap or wake_at < self._heap[0][0]:
             self._changed.set()
         heappush(self._heap, (wake_at, execution_id))
+
+    def look(self) -> None:
+        """Read the due times anew: it may fall to this server to wake other executions."""
+        self._next_read, self._page_end = 0, None
+        self._changed.set()
 
     def again(self, execution_id: str) -> None:
         """Wake an execution once more after a while: the database did not take it."""
@@ -87,6 +101,7 @@ class Timers:
         what comes behind it. Only the first page of a pass begins anew.
         """
         known, self._heap = self._heap, []
+        noted = set(known)
         # What is stored while the database is read may be missing in the answer: it is noted.
         before, self._read_until = self._read_until, now + HORIZON
         try:
@@ -99,7 +114,8 @@ class Timers:
         if self._page_end is None:
             known = []  # The answer has what of it still holds.
         # What was noted while the database was read is in the heap already.
-        self._heap = sorted(known + self._heap + [(row.wake_at, row.id) for row in rows])
+        due = [(row.wake_at, row.id) for row in rows if self._is_ours(row, now, noted)]
+        self._heap = sorted(known + self._heap + due)
         if len(rows) < _PAGE:
             self._page_end = None
             self._next_read = now + HORIZON // 2
@@ -107,3 +123,8 @@ class Timers:
             self._page_end = rows[-1].wake_at, rows[-1].key
             self._read_until = rows[-1].wake_at
             self._next_read = max(self._read_until, now + _RETRY)
+
+    def _is_ours(self, row: Due, now: int, noted: set[tuple[int, str]]) -> bool:
+        """Whether to wake an execution; one that is long overdue is woken by everybody."""
+        forgotten = row.wake_at < now - _FORGOTTEN
+        return forgotten or self.owns(row.key) or (row.wake_at, row.id) in noted

@@ -18,11 +18,13 @@ from branchline.server.runtime import FailLeasedTask
 
 log = structlog.get_logger(__name__)
 
-_MESSAGES = {
+MESSAGES = {
     Limit.SCHEDULE: "no worker took the task within the step's schedule_timeout",
     Limit.ATTEMPT: "the attempt took longer than its timeout",
     Limit.HEARTBEAT: "the activity gave no sign of life within the step's heartbeat_timeout",
 }
+"""Why an attempt is a ``timeout`` error."""
+
 _RETRY = 1.0
 """Seconds before something that could not be stored is tried again."""
 
@@ -78,7 +80,7 @@ class Watchdog:
     def _time_out(self, limit: Limit, task: PendingTask) -> None:
         watch = self._dispatcher.limits.watch
         again = partial(watch, self._clock.monotonic() + _RETRY, limit, task)
-        self._end(task, Failure("timeout", _MESSAGES[limit]), again)
+        self._end(task, Failure("timeout", MESSAGES[limit]), again)
 
     def _end(self, task: PendingTask, failure: Failure, again: Callable[[], None]) -> None:
         # A server that goes down takes in nothing more; the next start looks again.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -18,11 +19,16 @@ from branchline.server.dispatch import (
     WorkerOutbox,
 )
 from branchline.server.errors import Reason, ServiceError, shutting_down
+from branchline.server.reading import guarded
 from branchline.server.runtime import Live, ReportOutcome, ReportRecord, Runtime, View
 from branchline.server.subscriptions import ProgressNote, Subscriptions
 
 _ONE_TURN = 0.05
 """Seconds that even a poll that does not wait gives the runtime to assign what is there."""
+
+
+async def _nothing_to_adopt(_tokens: Sequence[TaskToken]) -> None:
+    """There is no other server."""
 
 
 class BranchState(NamedTuple):
@@ -46,6 +52,8 @@ class Workers:
         self._runtime = runtime
         self._subscriptions = subscriptions
         self._clock = clock
+        self.adopt: Callable[[Sequence[TaskToken]], Awaitable[None]] = _nothing_to_adopt
+        """Takes deliveries from whichever server has them, where there can be others."""
         self._outboxes: set[WorkerOutbox] = set()
         self._closing = False
 
@@ -54,10 +62,12 @@ class Workers:
         """How long a worker may be silent, seconds."""
         return self._dispatcher.lease
 
-    def connect(
+    async def connect(
         self, worker_id: str, offers: tuple[Offer, ...], room: int, held: list[TaskToken]
     ) -> tuple[Worker, WorkerOutbox]:
         """A worker has opened a stream. Raises ``ServiceError`` when the server is closing."""
+        if held:
+            await guarded(self.adopt(held))
         if self._closing:
             raise shutting_down()
         worker, outbox = self._dispatcher.connect(worker_id, offers, room, held)
@@ -109,6 +119,7 @@ class Workers:
 
         Raises ``ServiceError`` when the task's lease has ended.
         """
+        await guarded(self.adopt([token]))
         task = self._dispatcher.heartbeat(token)
         if task is None:
             raise ServiceError(Reason.LEASE_LOST, "the task's lease has ended")
@@ -130,7 +141,7 @@ class Workers:
         """A task's code gave a sign of life; whether its lease still stands."""
         task = self._dispatcher.heartbeat(token)
         if task is None:
-            return False
+            return self._adopt_later(token)
         if message or data != NULL:
             payload, now = task.payload, self._clock.now()
             progress = Progress(message, data, now, payload.item)
@@ -147,6 +158,21 @@ class Workers:
             )
             self._subscriptions.publish_progress(payload.execution_id, note)
         return True
+
+    def _adopt_later(self, token: TaskToken) -> bool:
+        """Take a delivery from another server, if there can be one; whether it may stand."""
+        if not self._dispatcher.shared:
+            return False
+        task = asyncio.ensure_future(self.adopt([token]))
+        # The next sign of life tries again.
+        task.add_done_callback(lambda done: done.cancelled() or done.exception())
+        return True
+
+    def reset(self) -> None:
+        """End all streams, so that workers connect again and tell what they hold."""
+        message = "the server has lost touch with the others; connect again"
+        for outbox in self._outboxes:
+            outbox.close(ServiceError(Reason.STORE_UNAVAILABLE, message))
 
     def close(self) -> None:
         """End all streams, so that workers connect elsewhere or again."""

@@ -1,6 +1,6 @@
 """Tasks on their way to workers: what waits, who has room, who holds what (semantics 7)."""
 
-from branchline.server.dispatch.dispatcher import Assignment, Dispatcher
+from branchline.server.dispatch.dispatcher import Assignment, Dispatcher, Pull
 from branchline.server.dispatch.limits import Limit
 from branchline.server.dispatch.outbox import (
     Ack,
@@ -24,6 +24,7 @@ __all__ = [
     "Limit",
     "Offer",
     "PendingTask",
+    "Pull",
     "RecordAnswer",
     "TaskKey",
     "TaskPayload",

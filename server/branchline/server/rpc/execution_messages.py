@@ -14,7 +14,13 @@ from branchline.server.rpc.values import failure_message
 from branchline.server.runtime import Live
 from branchline.server.statuses import status_of
 from branchline.server.storage import ExecutionRow
-from branchline.server.suspension import Reason, Suspension, suspension_of, waiting_tasks
+from branchline.server.suspension import (
+    Reason,
+    Suspension,
+    leased_tasks,
+    suspension_of,
+    waiting_tasks,
+)
 from branchline.v1 import execution_pb2 as pb
 from branchline.v1 import execution_service_pb2 as executions_pb
 
@@ -38,11 +44,15 @@ def row_message(row: ExecutionRow) -> pb.Execution:
     )
 
 
-def live_message(live: Live, dispatcher: Dispatcher) -> pb.Execution:
-    """The full view."""
+def live_message(
+    live: Live, dispatcher: Dispatcher, leased: set[int] | None = None
+) -> pb.Execution:
+    """The full view; ``leased`` are the tasks that workers have, if not the dispatcher knows."""
     state = live.state
     completed = state.end is Status.COMPLETED
-    waiting = waiting_tasks(live.key, state, live.plan, dispatcher)
+    if leased is None:
+        leased = leased_tasks(live.key, state, dispatcher)
+    waiting = waiting_tasks(state, live.plan, leased)
     return pb.Execution(
         id=state.id,
         workflow=state.workflow,

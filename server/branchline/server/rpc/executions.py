@@ -87,7 +87,8 @@ class Executions(ExecutionServiceServicer):
             seconds = span("wait", request.wait, _LONGEST_WAIT)
             row = await self._executions.wait_for_close(execution_id, seconds)
         if request.view == execution_pb2.EXECUTION_VIEW_FULL:
-            look = partial(live_message, dispatcher=self._dispatcher)
+            leased = await self._executions.leased_tasks(execution_id)
+            look = partial(live_message, dispatcher=self._dispatcher, leased=leased)
             execution = await self._executions.view(execution_id, look)
         else:
             execution = row_message(row or await self._executions.row(execution_id))

@@ -54,7 +54,7 @@ class Tasks(TaskServiceServicer):
         hello = await anext(requests, None)
         if hello is None or not hello.HasField("hello"):
             raise invalid_field("hello", "must be in the first message of the stream")
-        worker, outbox = self._connect(hello.hello)
+        worker, outbox = await self._connect(hello.hello)
         reading = asyncio.create_task(self._read(worker, outbox, hello, requests))
         try:
             yield pb.StreamTasksResponse(welcome=self._welcome())
@@ -111,13 +111,13 @@ class Tasks(TaskServiceServicer):
             state_json=encode_text(state.variables), inputs_json=encode_text(state.inputs)
         )
 
-    def _connect(self, hello: pb.WorkerHello) -> tuple[Worker, WorkerOutbox]:
+    async def _connect(self, hello: pb.WorkerHello) -> tuple[Worker, WorkerOutbox]:
         worker_id = required("hello.worker_id", hello.worker_id, 200)
         offers = _offers(hello.task_queue, hello.activities)
         asked = not_negative("hello.max_tasks", hello.max_tasks)
         room = _at_most("hello.max_tasks", asked, _MOST_TASKS) or _DEFAULT_TASKS
         held = self._outcomes.tokens(hello.held_tokens)
-        return self._workers.connect(worker_id, offers, room, held)
+        return await self._workers.connect(worker_id, offers, room, held)
 
     def _welcome(self) -> pb.WorkerWelcome:
         return pb.WorkerWelcome(lease_duration=duration(int(self._workers.lease * 1e6)))

@@ -219,7 +219,8 @@ class Decisions:
             turn.take_back(lambda: self._dispatcher.unreport(task))
             if request.command is None:
                 self._dispatcher.release(task)
-                turn.released.append(task)
+                if not self._dispatcher.shared:
+                    turn.released.append(task)
             else:
                 self._end_task(turn, task, request.command)
         except ServiceError as error:
@@ -234,6 +235,7 @@ class Decisions:
         try:
             if task is None or live is None:
                 raise TaskGone
+            turn.hold(task)
             self.decide(turn, live, request.command)
         except Refused:
             message = "the task's lease has ended; the value is not recorded"
@@ -248,6 +250,7 @@ class Decisions:
         try:
             if live is None:
                 raise TaskGone
+            turn.hold(task)
             self.decide(turn, live, command)
         except Refused as error:
             turn.on_stored.append(lambda: self._dispatcher.remove(task.key))
@@ -261,6 +264,7 @@ class Decisions:
         try:
             if live is None:
                 raise TaskGone
+            turn.hold(request.task, leased=request.task.key in self._dispatcher.tasks)
             self.decide(turn, live, request.command)
         except Refused:
             turn.on_stored.append(lambda: self._dispatcher.remove(request.task.key))

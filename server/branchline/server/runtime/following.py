@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 
-from branchline.engine import ChildBegan, ChildRefused, Link, Refused
+from branchline.engine import ChildBegan, ChildRefused, Link, Plan, Refused
 from branchline.engine.events import Failure
 from branchline.engine.inputs import InvalidInputs, bind_inputs
 from branchline.engine.state import Request
@@ -34,10 +34,13 @@ class Following:
         self._loader = loader
         self._lives = lives
         self._catalog = catalog
+        self._plans: dict[tuple[str, int], Plan] = {}
+        """Those that a turn has asked for: the latest version is the same for all of it."""
 
     async def follow(self, turn: Turn) -> None:
         """Complete a turn. Raises what loading and the store may raise."""
         room = MOST_STARTS
+        self._plans.clear()
         while turn.orders or (turn.asking and room > 0):
             orders, turn.orders = turn.orders, []
             if orders:
@@ -74,13 +77,18 @@ class Following:
             room -= 1
         return room
 
+    async def _plan(self, request: Request) -> Plan:
+        wanted = (request.workflow, request.version)
+        plan = self._plans.get(wanted) or self._catalog.known_plan(*wanted)
+        if plan is None:
+            plan = self._plans[wanted] = await self._catalog.plan(*wanted)
+        return plan
+
     async def _answer(
         self, turn: Turn, live: Live, child: int, request: Request
     ) -> ChildBegan | ChildRefused:
         try:
-            plan = self._catalog.known_plan(request.workflow, request.version)
-            if plan is None:
-                plan = await self._catalog.plan(request.workflow, request.version)
+            plan = await self._plan(request)
             inputs = bind_inputs(plan.workflow, request.inputs)
         except ServiceError as error:
             if error.reason is not Reason.WORKFLOW_NOT_FOUND:

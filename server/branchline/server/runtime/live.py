@@ -14,7 +14,16 @@ _SMALLEST_SPAN = 64 * 1024
 class Live:
     """An execution in memory."""
 
-    __slots__ = ("fresh_bytes", "key", "plan", "snapshot_bytes", "state", "status", "wake_at")
+    __slots__ = (
+        "fresh_bytes",
+        "key",
+        "plan",
+        "snapshot_bytes",
+        "state",
+        "status",
+        "stored",
+        "wake_at",
+    )
 
     def __init__(self, key: int, plan: Plan, state: Execution) -> None:
         self.key = key
@@ -24,6 +33,8 @@ class Live:
         """As it is stored."""
         self.wake_at = state.timers.next_due()
         """As it is stored."""
+        self.stored = state.sequence
+        """The number of the last event that is stored."""
         self.fresh_bytes = 0
         """What has been added to the history since the last snapshot."""
         self.snapshot_bytes = 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, TypeGuard
 
 from branchline.engine import Retry, Signal
@@ -44,10 +44,13 @@ class Loader:
         self._store = store
         self._catalog = catalog
         self._lives = lives
+        self.refresh: Callable[[Sequence[AnyRequest | Order]], Awaitable[None]] = _as_it_is
+        """Brings what is in memory up to date where other servers may have changed it."""
 
     async def load(self, requests: Sequence[AnyRequest | Order]) -> Loaded:
         """Bring what the requests are about into memory, as far as it exists."""
         loaded = Loaded()
+        await self.refresh(requests)
         await self._find_starts(requests, loaded)
         rows = await self._find(requests)
         if not rows:
@@ -114,6 +117,10 @@ class Loader:
                 live.snapshot_bytes = len(snapshots[row.key].state)
             lives.append(live)
         return lives
+
+
+async def _as_it_is(_requests: Sequence[AnyRequest | Order]) -> None:
+    """What is in memory is right: nobody else changes the database."""
 
 
 def _needs_closed(request: AnyRequest | Order) -> TypeGuard[View[Any] | Command]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import structlog
@@ -20,6 +20,7 @@ from branchline.server.dispatch import Dispatcher, TaskKey, TaskToken
 from branchline.server.errors import (
     Reason,
     ServiceError,
+    contended,
     internal,
     overloaded,
     shutting_down,
@@ -42,13 +43,18 @@ from branchline.server.runtime.requests import (
     Wake,
     refuse,
 )
+from branchline.server.runtime.sharing import Alone, Sharing
 from branchline.server.runtime.turn import Turn
-from branchline.server.storage import Store, StoreError
+from branchline.server.storage import CommitUnknown, Conflict, Store, StoreError, TaskRow, TasksLost
+from branchline.server.tasks import pending_task
 
 log = structlog.get_logger(__name__)
 
 MOST_PER_TURN = 1_000
 """How many requests one turn takes, so that none waits long for its commit."""
+
+_MOST_CONFLICTS = 50
+"""After so many turns in a row that another server was faster with, requests are refused."""
 
 _RETRY = 0.5
 """Seconds after which tasks are assigned again when their leases could not be stored."""
@@ -76,6 +82,8 @@ class Runtime:
         self._dispatcher = dispatcher
         self._clock = clock
         self._max_inbox = max_inbox
+        self.sharing: Sharing = Alone()
+        """The other servers of the database."""
         self._decisions = Decisions(lives, dispatcher, KeyMaker(), random.random)
         self._following = Following(self._decisions, loader, lives, catalog)
         self._urgent: deque[AnyRequest] = deque()
@@ -83,6 +91,8 @@ class Runtime:
         self._inbox: deque[AnyRequest] = deque()
         self._wanted = asyncio.Event()
         self._stopping = False
+        self._conflicts = 0
+        """How many turns in a row could not be stored because somebody else was first."""
         self.on_stored: list[Stored] = []
         self.on_deleted: list[Callable[[str], None]] = []
 
@@ -101,7 +111,7 @@ class Runtime:
         """Take in what must not wait behind callers. Raises ``ServiceError`` when stopping."""
         if self._stopping:
             raise shutting_down()
-        if isinstance(request, ReportOutcome) and not self._is_pending(request.token):
+        if isinstance(request, ReportOutcome) and not self._may_be_pending(request.token):
             message = "the task's lease has ended, or it has an outcome already"
             request.answer(ServiceError(Reason.LEASE_LOST, message))
             return
@@ -138,11 +148,13 @@ class Runtime:
         self._urgent.clear()
         self._inbox.clear()
 
-    def _is_pending(self, token: TaskToken) -> bool:
-        return TaskKey(token.execution_key, token.task) in self._dispatcher.tasks
+    def _may_be_pending(self, token: TaskToken) -> bool:
+        key = TaskKey(token.execution_key, token.task)
+        return self._dispatcher.shared or key in self._dispatcher.tasks
 
     async def turn(self) -> int:
         """One turn. Returns how many requests it has taken."""
+        await self.sharing.settle()
         requests = self._drain()
         await self._take(requests)
         self._lives.trim()
@@ -167,12 +179,12 @@ class Runtime:
         else:
             turn = Turn(self._clock.now())
             if self._decide(turn, requests, loaded) and await self._follow(turn):
-                await self._commit(turn)
+                await self._commit(turn, requests)
 
     def _drain(self) -> list[AnyRequest]:
         requests: list[AnyRequest] = []
         for queue in (self._urgent, self._inbox):
-            while queue and len(requests) < MOST_PER_TURN:
+            while queue and len(requests) < max(MOST_PER_TURN >> self._conflicts, 1):
                 requests.append(queue.popleft())
         return requests
 
@@ -213,10 +225,21 @@ class Runtime:
             return True
         return False
 
-    async def _commit(self, turn: Turn) -> None:
+    async def _commit(self, turn: Turn, requests: list[AnyRequest]) -> None:
         try:
-            await self._store.commit(turn.batch(self._dispatcher))
+            batch = turn.batch(self._dispatcher)
+            batch.notes += self.sharing.notes(turn)
+            pulled = await self._store.commit(batch)
+        except Conflict as error:
+            log.debug("decided again", reason=str(error), requests=len(requests))
+            self._decide_again(turn, requests)
+        except TasksLost as error:
+            for key in error.tasks:
+                self._dispatcher.forget(TaskKey(*key))
+            self._decide_again(turn, requests)
         except StoreError as error:
+            if isinstance(error, CommitUnknown):
+                self.sharing.suspect()
             log.warning("commit failed", error=str(error), executions=len(turn.changes))
             self._forget(turn, store_unavailable(error))
         except Exception:
@@ -224,15 +247,33 @@ class Runtime:
             log.exception("storing failed", executions=len(turn.changes))
             self._forget(turn, internal())
         else:
-            self._tell(turn)
+            self._conflicts = 0
+            self._tell(turn, pulled)
 
-    def _tell(self, turn: Turn) -> None:
+    def _decide_again(self, turn: Turn, requests: list[AnyRequest]) -> None:
+        """Somebody else was first: take the same requests again, on what is stored by now.
+
+        Ever fewer at a time, so that one of which this happens often does not hold up others.
+        """
+        self._undo(turn)
+        turn.undo()
+        self._conflicts += 1
+        again = [request for request in requests if not isinstance(request, View)]
+        if self._conflicts > _MOST_CONFLICTS:
+            self._conflicts = 0
+            self._refuse(again, contended())
+        else:
+            self._urgent.extendleft(reversed(again))
+
+    def _tell(self, turn: Turn, pulled: list[TaskRow]) -> None:
         for task_key, payload in turn.payloads(self._dispatcher).items():
             self._dispatcher.tasks[task_key].payload = payload
         for key, reason in turn.ended.items():
             self._dispatcher.remove(key, reason)
         self._dispatcher.deliver(turn.assignments)
+        self._dispatcher.pulled(turn.pulls, map(pending_task, pulled))
         for change in turn.changes.values():
+            change.live.stored = change.live.state.sequence
             self._lives.settle(change.live)
             for stored in self.on_stored:
                 stored(change, turn.now)
@@ -241,7 +282,7 @@ class Runtime:
                 deleted(execution_id)
         for answer in turn.on_stored:
             answer()
-        if turn.ended and self._dispatcher.ready_count:
+        if self._dispatcher.has_work or (turn.ended and self._dispatcher.ready_count):
             self.poke()  # What has ended makes room for what waits.
 
     def _give_up(self, request: AnyRequest) -> None:
@@ -263,15 +304,22 @@ class Runtime:
 
         Everybody is told so but whoever made one request, who is told something else.
         """
-        self._dispatcher.retract(turn.tasks.values())
-        self._dispatcher.unassign(turn.assignments)
-        for change in turn.changes.values():
-            self._lives.drop(change.live)
+        self._undo(turn)
         turn.lose(error, but=but)
-        if turn.assignments:
+        if turn.assignments or turn.pulls:
             asyncio.get_running_loop().call_later(_RETRY, self.poke)
 
-    def _refuse(self, requests: list[AnyRequest], error: ServiceError) -> None:
+    def _undo(self, turn: Turn) -> None:
+        """Forget what is not stored."""
+        self._dispatcher.retract(turn.tasks.values())
+        self._dispatcher.unassign(turn.assignments)
+        self._dispatcher.not_pulled(turn.pulls)
+        if self._dispatcher.shared:
+            self._dispatcher.given_back += turn.released
+        for change in turn.changes.values():
+            self._lives.drop(change.live)
+
+    def _refuse(self, requests: Sequence[AnyRequest], error: ServiceError) -> None:
         log.warning("loading failed", error=error.message, requests=len(requests))
         for request in requests:
             refuse(request, error)

@@ -14,13 +14,14 @@ from branchline.server.dispatch import (
     CancellationReason,
     Dispatcher,
     PendingTask,
+    Pull,
     TaskKey,
     Worker,
 )
 from branchline.server.dispatch import (
     TaskPayload as Payload,
 )
-from branchline.server.errors import ServiceError
+from branchline.server.errors import Reason, ServiceError
 from branchline.server.histories import history_rows, snapshot_row
 from branchline.server.runtime.live import Change, Live
 from branchline.server.runtime.requests import AnyRequest, Order
@@ -30,11 +31,15 @@ from branchline.server.storage import (
     ExecutionChange,
     ExecutionRow,
     StatusChange,
+    TaskHold,
     TaskLease,
     TaskPayload,
+    TaskPull,
     TaskRow,
 )
 from branchline.server.storage import TaskKey as TaskRowKey
+
+_UNTOLD = ServiceError(Reason.INTERNAL, "nobody is told this")
 
 
 class Turn:
@@ -57,8 +62,11 @@ class Turn:
         self.recorded: dict[TaskKey, Variables] = {}
         """What pending tasks have recorded so far."""
         self.released: list[PendingTask] = []
-        """Tasks that their workers have given back."""
+        """Tasks that wait again."""
+        self.held: list[TaskHold] = []
+        """Deliveries that must still stand when the turn is stored."""
         self.assignments: list[Assignment] = []
+        self.pulls: list[Pull] = []
         self.origin: AnyRequest | None = None
         """The request that is being decided."""
         self.orders: list[Order] = []
@@ -87,6 +95,12 @@ class Turn:
         for request, told in self._on_lost:
             if request is None or request is not but:
                 told(error)
+
+    def undo(self) -> None:
+        """Take everything back and tell nobody, because all of it is decided again."""
+        for request, told in self._on_lost:
+            if request is None:
+                told(_UNTOLD)
 
     def change(self, live: Live) -> Change:
         """What the turn does to an execution."""
@@ -146,6 +160,10 @@ class Turn:
         if key in self.ended:
             self.ended[key] = CancellationReason.TIMED_OUT
 
+    def hold(self, task: PendingTask, *, leased: bool = True) -> None:
+        """Something rests on a task's present delivery."""
+        self.held.append(TaskHold(*task.key, task.delivery, leased=leased))
+
     def _add_task(self, live: Live, event: e.TaskScheduled) -> None:
         task = PendingTask.scheduled(live.key, live.state, event)
         self.tasks[task.key] = task
@@ -175,13 +193,25 @@ class Turn:
         dispatcher.offer(self.tasks.values())
         assignments = dispatcher.assign()
         self.assignments += assignments
-        leases = {task.key: _release(task) for task in self.released}
+        self.released += dispatcher.take_given_back()
+        leases = {task.key: _release(task) for task in self.released if task.key not in self.ended}
         leases |= {task.key: _lease(task, worker, self.now) for task, worker in assignments}
         batch.tasks_added += [
             _task_row(task, leases.pop(task.key, None), self.now) for task in self.tasks.values()
         ]
         batch.tasks_leased += leases.values()
+        if dispatcher.shared:
+            self._share(batch, dispatcher)
         return batch
+
+    def _share(self, batch: Batch, dispatcher: Dispatcher) -> None:
+        """What is stored only where other servers have the same database."""
+        batch.tasks_held += self.held
+        self.pulls = dispatcher.pulls()
+        batch.tasks_pulled += [
+            TaskPull(*pull.offer, tuple(worker.id for worker in pull.workers))
+            for pull in self.pulls
+        ]
 
     def payloads(self, dispatcher: Dispatcher) -> dict[TaskKey, Payload]:
         """What the workers of tasks that have recorded values are told from now on."""

@@ -12,8 +12,10 @@ from branchline.server.storage.errors import (
     StoreError,
     StoreUnavailable,
     Taken,
+    TasksLost,
     UnsupportedDatabase,
 )
+from branchline.server.storage.peers import Peers
 from branchline.server.storage.postgres_options import PostgresOptions
 from branchline.server.storage.rows import (
     Batch,
@@ -30,9 +32,11 @@ from branchline.server.storage.rows import (
     StatusEntry,
     StatusPage,
     StatusStretch,
+    TaskHold,
     TaskKey,
     TaskLease,
     TaskPayload,
+    TaskPull,
     TaskRow,
     WorkflowRow,
 )
@@ -58,6 +62,7 @@ __all__ = [
     "ExecutionRow",
     "ExecutionStatus",
     "HistoryRow",
+    "Peers",
     "PostgresOptions",
     "SchemaTooNew",
     "SnapshotRow",
@@ -70,10 +75,13 @@ __all__ = [
     "StoreError",
     "StoreUnavailable",
     "Taken",
+    "TaskHold",
     "TaskKey",
     "TaskLease",
     "TaskPayload",
+    "TaskPull",
     "TaskRow",
+    "TasksLost",
     "UnsupportedDatabase",
     "WorkflowRow",
     "back_up",

@@ -10,28 +10,29 @@ from typing import Final
 
 from sqlalchemy import (
     BigInteger,
+    ColumnElement,
     Connection,
     column,
     delete,
-    func,
     insert,
+    literal_column,
     select,
-    text,
-    tuple_,
     update,
     values,
 )
 
-from branchline.server.storage.rows import TaskRow, TaskVersion
+from branchline.server.storage.reads import TASK_FIELDS
+from branchline.server.storage.rows import TaskHold, TaskRow
 from branchline.server.storage.schema import servers, tasks
 
-_TASK_FIELDS: Final = [tasks.c[name] for name in TaskRow.column_names()]
-_NOW: Final = text("(extract(epoch FROM clock_timestamp()) * 1000000)::bigint")
+_NOW: Final[ColumnElement[int]] = literal_column(
+    "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint", BigInteger
+)
 
 
 def now(connection: Connection) -> int:
     """The database's time, microseconds since the epoch."""
-    return int(connection.execute(select(_NOW)).scalar_one())
+    return connection.execute(select(_NOW)).scalar_one()
 
 
 def join(connection: Connection, server: str) -> None:
@@ -40,7 +41,7 @@ def join(connection: Connection, server: str) -> None:
 
 
 def leave(connection: Connection, server: str) -> None:
-    """A server goes; whatever it has is anybody's."""
+    """A server goes; the tasks that it has are orphans."""
     connection.execute(delete(servers).where(servers.c.id == server))
 
 
@@ -52,7 +53,7 @@ def beat(connection: Connection, server: str) -> bool:
 
 def bury(connection: Connection, silence: int) -> list[str]:
     """Give up the servers that have been silent for so long (microseconds)."""
-    silent = delete(servers).where(servers.c.seen < now(connection) - silence)
+    silent = delete(servers).where(servers.c.seen < _NOW - silence)
     return list(connection.execute(silent.returning(servers.c.id)).scalars())
 
 
@@ -62,49 +63,37 @@ def roll(connection: Connection) -> list[str]:
 
 
 def adopt_orphans(connection: Connection, server: str) -> list[TaskRow]:
-    """Take the leased tasks whose server is gone; ordered by execution and task."""
-    orphaned = tasks.c.server.not_in(select(servers.c.id))
+    """Take the leased tasks whose server is gone, ordered by execution and task."""
+    orphaned = tasks.c.server.is_(None) | tasks.c.server.not_in(select(servers.c.id))
     taken = connection.execute(
         update(tasks)
         .where(tasks.c.worker.is_not(None), orphaned)
         .values(server=server)
-        .returning(*_TASK_FIELDS)
+        .returning(*TASK_FIELDS)
     )
-    return sorted(map(TaskRow._make, taken))
+    return sorted(TaskRow._make(row) for row in taken)
 
 
-def adopt(connection: Connection, server: str, deliveries: Sequence[TaskVersion]) -> list[TaskRow]:
+def adopt(connection: Connection, server: str, deliveries: Sequence[TaskHold]) -> list[TaskRow]:
     """Take leased tasks from whichever server has them, those whose delivery still stands."""
+    names = ("execution_key", "task", "delivery")
     wanted = (
-        values(
-            column("execution_key", BigInteger),
-            column("task", BigInteger),
-            column("delivery", BigInteger),
-        )
-        .data(list(deliveries))
+        values(*(column(name, BigInteger) for name in names))
+        .data([hold[:3] for hold in deliveries])
         .cte("wanted")
     )
+    same = [tasks.c[name] == wanted.c[name] for name in names]
     taken = connection.execute(
         update(tasks)
-        .where(
-            tasks.c.execution_key == wanted.c.execution_key,
-            tasks.c.task == wanted.c.task,
-            tasks.c.delivery == wanted.c.delivery,
-            tasks.c.worker.is_not(None),
-        )
+        .where(*same, tasks.c.worker.is_not(None))
         .values(server=server)
-        .returning(*_TASK_FIELDS)
+        .returning(*TASK_FIELDS)
     )
-    return sorted(map(TaskRow._make, taken))
+    return sorted(TaskRow._make(row) for row in taken)
 
 
 def overdue(connection: Connection, at: int, limit: int) -> list[TaskRow]:
     """Tasks that nobody has and whose time is over, the longest overdue first."""
     waiting = [tasks.c.worker.is_(None), tasks.c.schedule_deadline <= at]
-    query = select(*_TASK_FIELDS).where(*waiting).order_by(tasks.c.schedule_deadline).limit(limit)
-    return list(map(TaskRow._make, connection.execute(query)))
-
-
-def last_sequences(connection: Connection, keys: Sequence[int]) -> dict[int, int]:
-    """The number of the last event of each of these executions that exists."""
-    raise NotImplementedError(tuple_, func)
+    query = select(*TASK_FIELDS).where(*waiting).order_by(tasks.c.schedule_deadline).limit(limit)
+    return [TaskRow._make(row) for row in connection.execute(query)]

@@ -7,7 +7,8 @@ from typing import Protocol, TypeVar
 
 from sqlalchemy import Connection
 
-from branchline.server.storage.rows import Batch
+from branchline.server.storage.peers import Peers
+from branchline.server.storage.rows import Batch, TaskRow
 
 T = TypeVar("T")
 
@@ -22,6 +23,8 @@ class Database(Protocol):
 
     database_id: str
     """Made with the database, different for every one."""
+    peers: Peers | None
+    """None where no other server can be."""
 
     def read(self, query: Callable[[Connection], T]) -> Awaitable[T]:
         """Run a query in a transaction of its own, which sees one state of the database."""
@@ -34,10 +37,10 @@ class Database(Protocol):
         """
         ...
 
-    def commit(self, batch: Batch) -> Awaitable[None]:
-        """Store a batch in one transaction.
+    def commit(self, batch: Batch) -> Awaitable[list[TaskRow]]:
+        """Store a batch in one transaction; gives the tasks that it has pulled.
 
-        Raises Conflict when a unique key is in use.
+        Raises Conflict when a unique key is in use, and TasksLost.
         """
         ...
 

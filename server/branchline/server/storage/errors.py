@@ -10,7 +10,8 @@
     ├── CannotCopy          no backup or copy was made; the message names the remedy
     ├── StoreUnavailable    nothing was stored or read; it may go well another time
     │   └── CommitUnknown   or all of it was stored: the answer is lost
-    └── Conflict            nothing was stored; somebody else was there first
+    ├── Conflict            nothing was stored; somebody else was there first
+    └── TasksLost           nothing was stored; other servers have tasks of the batch
 """
 
 from __future__ import annotations
@@ -59,6 +60,15 @@ class Taken(Enum):
     REQUEST = "a request id"
     TASK = "a task's number"
     WORKFLOW = "a workflow's version"
+    ROW = "a row that another server was changing"
+
+
+class TasksLost(StoreError):
+    """Nothing was stored; these deliveries, by key and task, do not stand any more."""
+
+    def __init__(self, tasks: frozenset[tuple[int, int]]) -> None:
+        super().__init__(f"Nothing was stored: {len(tasks)} deliveries do not stand any more.")
+        self.tasks = tasks
 
 
 class Conflict(StoreError):

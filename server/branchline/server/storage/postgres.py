@@ -14,7 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from branchline.server.storage import postgres_commit
-from branchline.server.storage.errors import CommitUnknown, StoreUnavailable
+from branchline.server.storage.errors import CommitUnknown, StoreUnavailable, TasksLost
+from branchline.server.storage.peers import Peers
 from branchline.server.storage.postgres_connection import (
     COMMITS,
     DRIVER_ERRORS,
@@ -26,8 +27,9 @@ from branchline.server.storage.postgres_connection import (
 )
 from branchline.server.storage.postgres_opening import opening, prepare
 from branchline.server.storage.postgres_options import PostgresOptions
+from branchline.server.storage.postgres_peers import PostgresPeers
 from branchline.server.storage.postgres_url import data_source, place_of
-from branchline.server.storage.rows import Batch
+from branchline.server.storage.rows import Batch, TaskRow
 
 T = TypeVar("T")
 
@@ -39,8 +41,12 @@ class PostgresDatabase:
 
     def __init__(self, source: str, options: PostgresOptions) -> None:
         self.database_id = ""
-        self._source = source
-        self._options = options
+        self.server = ""
+        """The id of the server that uses it."""
+        self._peers = PostgresPeers(self)
+        self.peers: Peers | None = self._peers
+        self.source = source
+        self.options = options
         self._engine: AsyncEngine = create_async_engine(
             _DRIVER,
             async_creator=lambda: connect(source, options, READS),
@@ -80,7 +86,11 @@ class PostgresDatabase:
         """See Database."""
         return self._start(lambda: self._write(change))
 
-    def commit(self, batch: Batch) -> Awaitable[None]:
+    def write_beside(self, change: Callable[[Connection], T]) -> Awaitable[T]:
+        """Run a change in a transaction of its own, also while others are under way."""
+        return self._start(lambda: self._change(change))
+
+    def commit(self, batch: Batch) -> Awaitable[list[TaskRow]]:
         """See Database."""
         return self._start(lambda: self._commit(batch))
 
@@ -91,11 +101,11 @@ class PostgresDatabase:
         await asyncio.shield(self._closed)
 
     async def _open(self) -> None:
-        place = place_of(self._source)
+        place = place_of(self.source)
         # An upgrade takes the time that it takes, and so does waiting for another server's.
         engine = create_async_engine(
             _DRIVER,
-            async_creator=lambda: connect(self._source, self._options, patient=True),
+            async_creator=lambda: connect(self.source, self.options, patient=True),
             poolclass=NullPool,
         )
         with opening(place):
@@ -116,19 +126,23 @@ class PostgresDatabase:
             return await connection.run_sync(query)
 
     async def _write(self, change: Callable[[Connection], T]) -> T:
-        async with self._writing, self._changing.connect() as connection:
+        async with self._writing:
+            return await self._change(change)
+
+    async def _change(self, change: Callable[[Connection], T]) -> T:
+        async with self._changing.connect() as connection:
             result = await connection.run_sync(change)
             with committing():
                 await connection.commit()
             return result
 
-    async def _commit(self, batch: Batch) -> None:
+    async def _commit(self, batch: Batch) -> list[TaskRow]:
         async with self._writing:
             if self._connection is None or self._connection.is_closed():
-                self._connection = await connect(self._source, self._options, COMMITS)
+                self._connection = await connect(self.source, self.options, COMMITS)
             try:
-                await postgres_commit.commit(self._connection, batch)
-            except asyncpg.UniqueViolationError:
+                return await postgres_commit.commit(self._connection, batch, self.server)
+            except (asyncpg.UniqueViolationError, TasksLost):
                 raise
             except BaseException:
                 # It may be in the middle of something, or lead to what is a replica now.
@@ -137,9 +151,10 @@ class PostgresDatabase:
                 raise
 
     async def _close(self) -> None:
+        await self._peers.close()
         if self._work:
             await asyncio.wait(self._work)
-        patience = self._options.connect_timeout
+        patience = self.options.connect_timeout
         # What does not answer any more is left to itself.
         with contextlib.suppress(*DRIVER_ERRORS):
             if self._connection is not None:

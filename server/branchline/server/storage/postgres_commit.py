@@ -14,8 +14,11 @@ import asyncpg
 from sqlalchemy import Column, Dialect, Table
 from sqlalchemy.dialects import postgresql
 
+from branchline.server.storage import postgres_tasks
+from branchline.server.storage.errors import TasksLost
 from branchline.server.storage.postgres_connection import committing
-from branchline.server.storage.rows import Batch
+from branchline.server.storage.reads import TASK_FIELDS
+from branchline.server.storage.rows import Batch, TaskRow
 from branchline.server.storage.schema import executions, history, labels, snapshots, tasks
 from branchline.server.storage.status_changes import BEFORE_THE_FIRST, encode_changes
 
@@ -53,8 +56,8 @@ def _type(column: Column[Any]) -> str:
     return str(column.type.dialect_impl(_DIALECT).compile(_DIALECT)).partition(" COLLATE")[0]
 
 
-def _insert(table: Table) -> _Statement:
-    return _Statement(table, (), "INSERT INTO {table} ({columns}) SELECT {columns} FROM {rows}")
+def _insert(table: Table, *names: str) -> _Statement:
+    return _Statement(table, names, "INSERT INTO {table} ({columns}) SELECT {columns} FROM {rows}")
 
 
 def _update(table: Table, *names: str) -> _Statement:
@@ -84,7 +87,7 @@ _LABEL: Final = _insert(labels)
 _CHANGE: Final = _update(executions, "key", "status", "close_time", "wake_at", "error", "outputs")
 _APPEND: Final = _insert(history)
 _SNAPSHOT: Final = _replace(snapshots)
-_ADD_TASK: Final = _insert(tasks)
+_ADD_TASK: Final = _insert(tasks, *(column.name for column in TASK_FIELDS))
 _LEASE_TASK: Final = _update(
     tasks, "execution_key", "task", "worker", "delivery", "started_at", "losses"
 )
@@ -100,34 +103,42 @@ _CHANGE_STATUSES: Final = (
 )
 
 
-async def commit(connection: asyncpg.Connection, batch: Batch) -> None:
-    """Store a batch in one transaction, or nothing of it.
+async def commit(connection: asyncpg.Connection, batch: Batch, server: str) -> list[TaskRow]:
+    """Store a batch in one transaction, or nothing of it; gives the tasks that it has pulled.
 
     Raises CommitUnknown when the connection broke after the commit was sent. After any error but a
-    key that is in use the connection must be given up.
+    key that is in use and TasksLost the connection must be given up.
     """
     transaction = connection.transaction(isolation="read_committed")
     await transaction.start()
     try:
-        await _store(connection, batch)
-    except asyncpg.UniqueViolationError:
+        await postgres_tasks.hold(connection, batch.tasks_held, server)
+        await _store(connection, batch, server)
+        pulled = await postgres_tasks.pull(connection, batch.tasks_pulled, server, batch.time)
+        await postgres_tasks.notify(connection, batch.notes)
+        await _store_status_changes(connection, batch)
+    except (asyncpg.UniqueViolationError, TasksLost):
         await transaction.rollback()
         raise
     if connection.is_closed():
         raise ConnectionResetError("the connection was closed before the commit")
     with committing():
         await transaction.commit()
+    return pulled
 
 
-async def _store(connection: asyncpg.Connection, batch: Batch) -> None:
+async def _store(connection: asyncpg.Connection, batch: Batch, server: str) -> None:
     await _START.run(connection, batch.started)
     await _LABEL.run(connection, _label_rows(batch))
     await _CHANGE.run(connection, _last((row.key, row) for row in batch.changed))
-    await _APPEND.run(connection, batch.history)
+    await _APPEND.run(connection, sorted(batch.history))
     await _SNAPSHOT.run(connection, _last((row.key, row) for row in batch.snapshots))
-    await _store_tasks(connection, batch)
+    await _store_tasks(connection, batch, server)
     for statement in _DELETE:
         await statement.run(connection, [(key,) for key in batch.deleted])
+
+
+async def _store_status_changes(connection: asyncpg.Connection, batch: Batch) -> None:
     if batch.status_changes:
         # Last, for others wait for it.
         await connection.execute("SELECT pg_advisory_xact_lock($1)", POSITIONS)
@@ -135,10 +146,12 @@ async def _store(connection: asyncpg.Connection, batch: Batch) -> None:
         await connection.execute(_CHANGE_STATUSES, batch.time, changes, BEFORE_THE_FIRST)
 
 
-async def _store_tasks(connection: asyncpg.Connection, batch: Batch) -> None:
+async def _store_tasks(connection: asyncpg.Connection, batch: Batch, server: str) -> None:
     await _ADD_TASK.run(connection, batch.tasks_added)
-    leases = _last(((lease.key, lease.task), lease) for lease in batch.tasks_leased)
-    await _LEASE_TASK.run(connection, leases)
+    leased = (lease for lease in batch.tasks_leased if lease.worker is not None)
+    await _LEASE_TASK.run(connection, _last(((lease.key, lease.task), lease) for lease in leased))
+    await postgres_tasks.own(connection, batch, server)
+    await postgres_tasks.give_back(connection, batch, server)
     payloads = _last(((row.key, row.task), row) for row in batch.tasks_changed)
     await _CHANGE_TASK.run(connection, payloads)
     await _REMOVE_TASK.run(connection, batch.tasks_removed)

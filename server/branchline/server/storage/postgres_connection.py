@@ -75,9 +75,9 @@ async def connect(
 
 
 # Classes of SQLSTATE that can pass, or be put right while the server runs: connections, read-only,
-# authorization, catalog, serialization, rights, resources, locks, intervention, system errors.
+# authorization, catalog, rights, resources, locks, intervention, system errors.
 _UNAVAILABLE: Final = (
-    "08", "25006", "25P03", "28", "3D", "40", "42501", "53", "55", "57", "58", "XX",
+    "08", "25006", "25P03", "28", "3D", "42501", "53", "55", "57", "58", "XX",
 )  # fmt: skip
 # Those that tell that the connection is gone.
 _LOST: Final = ("08", "25P03", "57P")
@@ -169,6 +169,8 @@ def _is_closed_connection(error: BaseException) -> bool:
 
 
 def _translated(error: BaseException) -> StoreError | None:
+    if isinstance(error, asyncpg.PostgresError) and (error.sqlstate or "").startswith("40"):
+        return Conflict(Taken.ROW)
     if isinstance(error, asyncpg.UniqueViolationError):
         taken = _TAKEN.get(error.constraint_name or "")
         return None if taken is None else Conflict(taken)

@@ -163,6 +163,26 @@ def histories(
     return found
 
 
+_LAST_SEQUENCES: Final = select(
+    executions.c.key,
+    select(history.c.last_sequence)
+    .where(history.c.execution_key == executions.c.key)
+    .order_by(history.c.first_sequence.desc())
+    .limit(1)
+    .scalar_subquery()
+    .label("last"),
+).where(executions.c.key.in_(bindparam("wanted", expanding=True)))
+
+
+def last_sequences(connection: Connection, keys: Sequence[int]) -> dict[int, int]:
+    """The number of the last event of each of these executions, of those that exist."""
+    return {
+        row.key: row.last
+        for chunk in chunks(keys)
+        for row in connection.execute(_LAST_SEQUENCES, {"wanted": chunk})
+    }
+
+
 _SNAPSHOTS: Final = select(*snapshots.c).where(
     snapshots.c.execution_key.in_(bindparam("wanted", expanding=True))
 )
@@ -177,7 +197,8 @@ def snapshots_of(connection: Connection, keys: Sequence[int]) -> dict[int, Snaps
     }
 
 
-_TASKS: Final = select(*tasks.c).order_by(tasks.c.execution_key, tasks.c.task)
+TASK_FIELDS: Final = [column for column in tasks.c if column.name != "server"]
+_TASKS: Final = select(*TASK_FIELDS).order_by(tasks.c.execution_key, tasks.c.task)
 
 
 _READY: Final = tasks.c.worker.is_(None)

@@ -179,6 +179,25 @@ class TaskKey(NamedTuple):
     task: int
 
 
+class TaskHold(NamedTuple):
+    """A delivery of a task that must still stand when a batch is stored."""
+
+    key: int
+    task: int
+    delivery: int
+    leased: bool = True
+    """Whether this server has it; else nobody may have it."""
+
+
+class TaskPull(NamedTuple):
+    """How many waiting tasks of a queue and activity a server has room for, and who gets them."""
+
+    queue: str
+    activity: str
+    workers: tuple[str, ...]
+    """A worker a task."""
+
+
 class Due(NamedTuple):
     """An execution and the time at which something is due in it."""
 
@@ -240,12 +259,17 @@ class Batch:
     tasks_leased: list[TaskLease] = field(default_factory=list)
     tasks_changed: list[TaskPayload] = field(default_factory=list)
     tasks_removed: list[TaskKey] = field(default_factory=list)
+    tasks_held: list[TaskHold] = field(default_factory=list)
+    """Only where servers share a database, as everything below; looked at first."""
+    tasks_pulled: list[TaskPull] = field(default_factory=list)
     deleted: list[int] = field(default_factory=list)
     """Keys of executions; their labels, histories, snapshots and tasks go with them."""
     status_changes: list[StatusChange] = field(default_factory=list)
     """In the order in which they happened."""
     time: int = 0
     """When ``status_changes`` happened."""
+    notes: list[str] = field(default_factory=list)
+    """What the other servers are told."""
 
     def __bool__(self) -> bool:
         return bool(
@@ -259,4 +283,7 @@ class Batch:
             or self.tasks_removed
             or self.deleted
             or self.status_changes
+            or self.tasks_held
+            or self.tasks_pulled
+            or self.notes
         )

@@ -188,6 +188,7 @@ tasks: Final = Table(
     Column("heartbeat_timeout", BigInteger),
     Column("started_at", BigInteger),
     Column("losses", Integer, nullable=False, server_default="0"),
+    Column("server", Text),
     PrimaryKeyConstraint("execution_key", "task"),
     sqlite_with_rowid=False,
 )
@@ -197,4 +198,19 @@ _partial_index(
     [tasks.c.queue, tasks.c.activity],
     [tasks.c.execution_key, tasks.c.task],
     tasks.c.worker.is_(None),
+)
+# Those whose time is over while nobody has them, for servers that share the database.
+Index(
+    "ix_tasks_overdue",
+    tasks.c.schedule_deadline,
+    postgresql_where=tasks.c.worker.is_(None) & tasks.c.schedule_deadline.is_not(None),
+).ddl_if(dialect="postgresql")
+
+# The servers that share the database, each with its last sign of life.
+servers: Final = Table(
+    "servers",
+    metadata,
+    Column("id", Text, nullable=False),
+    Column("seen", BigInteger, nullable=False),
+    PrimaryKeyConstraint("id"),
 )

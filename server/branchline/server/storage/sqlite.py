@@ -17,7 +17,8 @@ from sqlalchemy import URL, Connection
 from branchline.server.storage import sqlite_commit, upgrade
 from branchline.server.storage.errors import CannotOpen, UnsupportedDatabase
 from branchline.server.storage.lock import FileLock
-from branchline.server.storage.rows import Batch
+from branchline.server.storage.peers import Peers
+from branchline.server.storage.rows import Batch, TaskRow
 from branchline.server.storage.sqlite_connection import (
     SqliteOptions,
     checkpoint,
@@ -38,6 +39,7 @@ class SqliteDatabase:
     def __init__(self, path: Path, options: SqliteOptions) -> None:
         self.path: Final = path
         self.database_id = ""
+        self.peers: Peers | None = None
         self._options = options
         self._lock: FileLock | None = None
         self._connections: dict[DatabaseThread, Connection] = {}
@@ -71,7 +73,7 @@ class SqliteDatabase:
         """See Database."""
         return self._writer.submit(lambda: in_transaction(self._connections[self._writer], change))
 
-    def commit(self, batch: Batch) -> asyncio.Future[None]:
+    def commit(self, batch: Batch) -> asyncio.Future[list[TaskRow]]:
         """See Database."""
         return self._writer.submit(lambda: self._commit(batch))
 
@@ -79,9 +81,10 @@ class SqliteDatabase:
         """See Database."""
         await asyncio.shield(self._closing())
 
-    def _commit(self, batch: Batch) -> None:
+    def _commit(self, batch: Batch) -> list[TaskRow]:
         with translated_errors():
             sqlite_commit.commit(driver_connection(self._connections[self._writer]), batch)
+        return []
 
     def _checkpoint(self) -> None:
         if (connection := self._connections.get(self._writer)) is not None:

@@ -36,6 +36,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 
+from branchline.server.storage.reads import TASK_FIELDS
 from branchline.server.storage.rows import Batch
 from branchline.server.storage.schema import (
     executions,
@@ -173,7 +174,7 @@ _CHANGE: Final = _Statement(
 )
 _APPEND: Final = _Statement(_insert, history)
 _SNAPSHOT: Final = _Statement(_replace, snapshots)
-_ADD_TASK: Final = _Statement(_insert, tasks)
+_ADD_TASK: Final = _Statement(_insert, tasks, *(column.name for column in TASK_FIELDS))
 _LEASE_TASK: Final = _Statement(
     _update, tasks, "execution_key", "task", "worker", "delivery", "started_at", "losses"
 )

@@ -42,6 +42,8 @@ class Store:
     def __init__(self, database: Database, database_id: str) -> None:
         """Use ``open``."""
         self._database = database
+        self.peers = database.peers
+        """The other servers, None where there can be none."""
         self.database_id = database_id
         """Made with the database, different for every one."""
         self.on_status_changes: list[Callable[[], None]] = []
@@ -77,17 +79,24 @@ class Store:
         """Finish what is under way and let go of the database; may be repeated."""
         await self._database.close()
 
-    async def commit(self, batch: Batch) -> None:
-        """Store a batch in one transaction. The batch must not be changed until this returns.
+    async def commit(self, batch: Batch) -> list[TaskRow]:
+        """Store a batch in one transaction; gives the tasks that it has pulled.
 
-        Raises Conflict when a key of the batch is in use, and StoreUnavailable; nothing was stored
-        then, unless it is a CommitUnknown.
+        The batch must not be changed until this returns. Raises Conflict when a key of the batch
+        is in use, TasksLost when another server has a task that this one should have, and
+        StoreUnavailable; nothing was stored then, unless it is a CommitUnknown.
         """
-        if batch:
-            await self._database.commit(batch)
-            if batch.status_changes:
-                for tell in self.on_status_changes:
-                    tell()
+        if not batch:
+            return []
+        pulled = await self._database.commit(batch)
+        if batch.status_changes:
+            self.tell_status_changes()
+        return pulled
+
+    def tell_status_changes(self) -> None:
+        """Statuses have changed, by this server or another."""
+        for tell in self.on_status_changes:
+            tell()
 
     async def add_workflow(
         self, name: str, content_hash: str, definition: str, create_time: int | None = None
@@ -107,6 +116,10 @@ class Store:
     async def workflow(self, name: str, version: int | None = None) -> WorkflowRow | None:
         """A version of a workflow, by default the latest; None when there is none."""
         return await self._database.read(lambda c: workflows.workflow(c, name, version))
+
+    async def latest_versions(self, names: Sequence[str]) -> dict[str, int]:
+        """The latest version of each of these workflows that exists."""
+        return await self._database.read(lambda c: workflows.latest_versions(c, names))
 
     async def workflows(self, after_name: str, limit: int) -> list[WorkflowRow]:
         """The latest versions of the workflows whose names come after one, ordered by name."""
@@ -158,6 +171,10 @@ class Store:
         is then in the history.
         """
         return await self._database.read(lambda c: reads.histories(c, keys, after or {}))
+
+    async def last_sequences(self, keys: Sequence[int]) -> dict[int, int]:
+        """The number of the last event of each of these executions, of those that exist."""
+        return await self._database.read(lambda c: reads.last_sequences(c, keys))
 
     async def snapshots(self, keys: Sequence[int]) -> dict[int, SnapshotRow]:
         """The snapshots of executions that have one, by key."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlalchemy import Connection, func, insert, select
 
 from branchline.server.storage.rows import WorkflowRow
@@ -17,6 +19,16 @@ def workflow(connection: Connection, name: str, version: int | None) -> Workflow
         query = query.where(workflows.c.version == version)
     row = connection.execute(query).first()
     return None if row is None else WorkflowRow._make(row)
+
+
+def latest_versions(connection: Connection, names: Sequence[str]) -> dict[str, int]:
+    """The latest version of each of these workflows that exists."""
+    query = (
+        select(workflows.c.name, func.max(workflows.c.version).label("version"))
+        .where(workflows.c.name.in_(names))
+        .group_by(workflows.c.name)
+    )
+    return {row.name: row.version for row in connection.execute(query)}
 
 
 def latest_workflows(connection: Connection, after_name: str, limit: int) -> list[WorkflowRow]:

@@ -48,6 +48,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("execution_key", name=op.f("pk_snapshots")),
     )
     create_tasks()
+    op.create_table(
+        "servers",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("seen", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_servers")),
+    )
 
 
 def create_executions() -> None:
@@ -115,11 +121,15 @@ def create_tasks() -> None:
         sa.Column("heartbeat_timeout", sa.BigInteger()),
         sa.Column("started_at", sa.BigInteger()),
         sa.Column("losses", sa.Integer(), nullable=False, server_default="0"),
+        sa.Column("server", sa.Text()),
         sa.PrimaryKeyConstraint("execution_key", "task", name=op.f("pk_tasks")),
         sqlite_with_rowid=False,
     )
     key = ["execution_key", "task"]
     create_index("ix_tasks_ready", "tasks", ["queue", "activity"], key, "worker IS NULL")
+    if op.get_bind().dialect.name == "postgresql":
+        where = sa.text("worker IS NULL AND schedule_deadline IS NOT NULL")
+        op.create_index("ix_tasks_overdue", "tasks", ["schedule_deadline"], postgresql_where=where)
 
 
 def create_index(
@@ -134,6 +144,7 @@ def create_index(
 
 def downgrade() -> None:
     for table in (
+        "servers",
         "tasks",
         "snapshots",
         "history",

@@ -1,0 +1,43 @@
+"""What a server does about what the others tell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from branchline.server.cluster.notes import Note
+from branchline.server.dispatch import Dispatcher, TaskKey
+
+
+class Hearing(NamedTuple):
+    """Who in this server wants to know of the others."""
+
+    changed: Callable[[str], None]
+    """An execution has other events than before."""
+    deleted: Callable[[str], None]
+    """An execution is gone."""
+    statuses: Callable[[], None]
+    look: Callable[[], None]
+    """A server has come or gone."""
+    poke: Callable[[], None]
+    """There may be tasks for workers."""
+
+    def take(self, note: Note, dispatcher: Dispatcher) -> None:
+        """Tell everybody."""
+        for execution_id in note.changed:
+            self.changed(execution_id)
+        for execution_id in note.deleted:
+            self.deleted(execution_id)
+        for key in note.gone:
+            if note.withdrawn:
+                dispatcher.remove(TaskKey(*key))
+            else:
+                dispatcher.forget(TaskKey(*key))
+        if note.offers:
+            dispatcher.left_out.offers.update(note.offers)
+        if note.statuses:
+            self.statuses()
+        if note.look:
+            self.look()
+        if note.offers or note.gone or note.look:
+            self.poke()

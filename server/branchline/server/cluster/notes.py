@@ -1,0 +1,64 @@
+"""What servers tell each other of what they have stored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TypeVar
+
+import msgspec
+
+T = TypeVar("T")
+
+_MOST_ENTRIES = 40
+"""How many of a kind one note holds: the database takes notes of less than 8,000 bytes, and an
+execution's id or an offer has at most 200 characters (of four bytes), or twice as many."""
+
+
+class Note(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Something has changed; the database has the rest."""
+
+    server: str
+    changed: list[str] = []
+    """Ids of executions."""
+    deleted: list[str] = []
+    """Ids of executions that are gone."""
+    offers: list[tuple[str, str]] = []
+    """Queues and activities of which tasks wait for a worker."""
+    gone: list[tuple[int, int]] = []
+    """Tasks, by execution and number, that their server has no more."""
+    withdrawn: bool = False
+    """Whether those are to be stopped, because nobody wants their outcome."""
+    statuses: bool = False
+    """Whether statuses have changed."""
+    look: bool = False
+    """Whether a server has come or gone: whoever shares work looks at it again."""
+
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(Note).decode
+
+
+def write_notes(note: Note) -> list[str]:
+    """A note as texts that are short enough."""
+    parts = [
+        *(Note(note.server, changed=some) for some in _groups(note.changed)),
+        *(Note(note.server, deleted=some) for some in _groups(note.deleted)),
+        *(Note(note.server, offers=some) for some in _groups(note.offers)),
+        *(Note(note.server, gone=some, withdrawn=note.withdrawn) for some in _groups(note.gone)),
+    ]
+    if note.statuses or note.look:
+        parts.append(Note(note.server, statuses=note.statuses, look=note.look))
+    return [_encode(part).decode() for part in parts]
+
+
+def read_note(text: str) -> Note | None:
+    """The note of a text; None when it is of a version that this program does not know."""
+    try:
+        return _decode(text)
+    except msgspec.DecodeError:
+        return None
+
+
+def _groups(entries: Sequence[T]) -> Iterator[list[T]]:
+    for start in range(0, len(entries), _MOST_ENTRIES):
+        yield list(entries[start : start + _MOST_ENTRIES])

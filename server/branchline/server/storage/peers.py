@@ -1,0 +1,67 @@
+"""What a server asks of a database that it shares with others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from branchline.server.storage.rows import TaskHold, TaskRow
+
+
+class Peers(Protocol):
+    """A server among those that share a database. All methods raise StoreUnavailable."""
+
+    @property
+    def server(self) -> str:
+        """The id under which this server is known now."""
+        ...
+
+    async def now(self) -> int:
+        """The database's time, microseconds since the epoch."""
+        ...
+
+    async def join(self) -> list[TaskRow]:
+        """Come under a new id, and take the leased tasks whose server is gone.
+
+        The id from before, if there is one, is given up first.
+        """
+        ...
+
+    async def leave(self) -> None:
+        """Go; the others take what this server has."""
+        ...
+
+    async def beat(self) -> bool:
+        """Give a sign of life; False when the others have given this server up."""
+        ...
+
+    async def bury(self, silence: float) -> list[str]:
+        """Give up the servers that were silent for so many seconds; their ids."""
+        ...
+
+    async def roll(self) -> list[str]:
+        """The servers that are there, in an order that all of them agree on."""
+        ...
+
+    async def adopt_orphans(self) -> list[TaskRow]:
+        """Take the leased tasks whose server is gone."""
+        ...
+
+    async def adopt(self, deliveries: Sequence[TaskHold]) -> list[TaskRow]:
+        """Take deliveries from whichever server has them, as far as they still stand."""
+        ...
+
+    async def overdue(self, at: int, limit: int) -> list[TaskRow]:
+        """Tasks that nobody has and whose time is over, the longest overdue first."""
+        ...
+
+    async def tell(self, notes: Sequence[str]) -> None:
+        """Tell the others something."""
+        ...
+
+    def listen(self, hear: Callable[[str], None], missed: Callable[[], None]) -> None:
+        """Hand over what others tell, until the database is closed.
+
+        ``missed`` is called whenever something may have been told while nobody listened.
+        """
+        ...

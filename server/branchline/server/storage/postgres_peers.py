@@ -1,0 +1,119 @@
+"""Servers that share a PostgreSQL; implements Peers."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from sqlalchemy import Connection
+
+from branchline.server.storage import cluster, postgres_tasks
+from branchline.server.storage.postgres_connection import DRIVER_ERRORS, connect
+from branchline.server.storage.rows import Batch, TaskHold, TaskRow
+
+if TYPE_CHECKING:
+    from branchline.server.storage.postgres import PostgresDatabase
+
+_AGAIN = 0.5
+"""Seconds before a lost connection for listening is opened again."""
+
+_CHECK = 5.0
+"""Seconds between two looks at whether that connection still lives."""
+
+
+class PostgresPeers:
+    """A server among the others."""
+
+    def __init__(self, database: PostgresDatabase) -> None:
+        self._database = database
+        self._listening: asyncio.Task[None] | None = None
+
+    @property
+    def server(self) -> str:
+        """See Peers."""
+        return self._database.server
+
+    async def now(self) -> int:
+        """See Peers."""
+        return await self._database.read(cluster.now)
+
+    async def join(self) -> list[TaskRow]:
+        """See Peers."""
+        before, new = self._database.server, uuid4().hex[:16]
+
+        def change(connection: Connection) -> list[TaskRow]:
+            if before:
+                cluster.leave(connection, before)
+            cluster.join(connection, new)
+            return cluster.adopt_orphans(connection, new)
+
+        rows = await self._database.write(change)
+        self._database.server = new
+        return rows
+
+    async def leave(self) -> None:
+        """See Peers."""
+        await self._database.write(lambda c: cluster.leave(c, self.server))
+
+    async def beat(self) -> bool:
+        """See Peers."""
+        return await self._database.write_beside(lambda c: cluster.beat(c, self.server))
+
+    async def bury(self, silence: float) -> list[str]:
+        """See Peers."""
+        return await self._database.write_beside(lambda c: cluster.bury(c, round(silence * 1e6)))
+
+    async def roll(self) -> list[str]:
+        """See Peers."""
+        return await self._database.read(cluster.roll)
+
+    async def adopt_orphans(self) -> list[TaskRow]:
+        """See Peers."""
+        return await self._database.write(lambda c: cluster.adopt_orphans(c, self.server))
+
+    async def adopt(self, deliveries: Sequence[TaskHold]) -> list[TaskRow]:
+        """See Peers."""
+        return await self._database.write(lambda c: cluster.adopt(c, self.server, deliveries))
+
+    async def overdue(self, at: int, limit: int) -> list[TaskRow]:
+        """See Peers."""
+        return await self._database.read(lambda c: cluster.overdue(c, at, limit))
+
+    async def tell(self, notes: Sequence[str]) -> None:
+        """See Peers."""
+        await self._database.commit(Batch(notes=list(notes)))
+
+    def listen(self, hear: Callable[[str], None], missed: Callable[[], None]) -> None:
+        """See Peers."""
+        self._listening = asyncio.create_task(self._listen(hear, missed), name="listening")
+
+    async def close(self) -> None:
+        """Listen no more."""
+        if self._listening is not None:
+            self._listening.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._listening
+
+    async def _listen(self, hear: Callable[[str], None], missed: Callable[[], None]) -> None:
+        while True:
+            with contextlib.suppress(*DRIVER_ERRORS):
+                await self._hear_out(hear, missed)
+            await asyncio.sleep(_AGAIN)
+
+    async def _hear_out(self, hear: Callable[[str], None], missed: Callable[[], None]) -> None:
+        """Listen on a connection for as long as it lives."""
+        database = self._database
+        connection = await connect(database.source, database.options)
+        try:
+            await connection.add_listener(
+                postgres_tasks.CHANNEL, lambda _c, _pid, _channel, note: hear(str(note))
+            )
+            missed()
+            while not connection.is_closed():
+                await asyncio.sleep(_CHECK)
+                await connection.execute("SELECT 1")
+        finally:
+            connection.terminate()
