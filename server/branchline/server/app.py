@@ -12,7 +12,7 @@ import structlog
 from branchline.server.backlog import Backlog
 from branchline.server.catalog import Catalog
 from branchline.server.clock import Clock, SystemClock
-from branchline.server.cluster import Cluster, Hearing, Overdue
+from branchline.server.cluster import Cluster, Hearing, Overdue, Relay
 from branchline.server.dispatch import Dispatcher, TokenMaker
 from branchline.server.errors import ServiceError
 from branchline.server.executions import Executions
@@ -177,6 +177,7 @@ class App:
             changed=self._changed_elsewhere,
             deleted=self._subscriptions.publish_deletion,
             statuses=self._store.tell_status_changes,
+            said=self._subscriptions.publish_progress,
             look=self._look,
             poke=self._runtime.poke,
         )
@@ -188,7 +189,9 @@ class App:
         loader.refresh = cluster.refresh
         self._workers.adopt = cluster.adopt
         self._timers.owns = cluster.owns
-        self._loops += [cluster, overdue]
+        relay = Relay(peers, cluster.has_others)
+        self._workers.relay = relay.tell
+        self._loops += [cluster, overdue, relay]
 
     def _look(self) -> None:
         """A server has come or gone, or notes were missed."""

@@ -14,6 +14,7 @@ from branchline.server.dispatch import (
     Delivery,
     Dispatcher,
     Offer,
+    TaskKey,
     TaskToken,
     Worker,
     WorkerOutbox,
@@ -28,6 +29,10 @@ _ONE_TURN = 0.05
 
 
 async def _nothing_to_adopt(_tokens: Sequence[TaskToken]) -> None:
+    """There is no other server."""
+
+
+def _nobody_to_tell(_key: TaskKey, _execution_id: str, _note: ProgressNote) -> None:
     """There is no other server."""
 
 
@@ -54,6 +59,8 @@ class Workers:
         self._clock = clock
         self.adopt: Callable[[Sequence[TaskToken]], Awaitable[None]] = _nothing_to_adopt
         """Takes deliveries from whichever server has them, where there can be others."""
+        self.relay: Callable[[TaskKey, str, ProgressNote], None] = _nobody_to_tell
+        """Tells other servers what activities say."""
         self._outboxes: set[WorkerOutbox] = set()
         self._closing = False
 
@@ -157,6 +164,7 @@ class Workers:
                 time=now,
             )
             self._subscriptions.publish_progress(payload.execution_id, note)
+            self.relay(task.key, payload.execution_id, note)
         return True
 
     def _adopt_later(self, token: TaskToken) -> bool:

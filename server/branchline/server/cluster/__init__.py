@@ -4,5 +4,6 @@ from branchline.server.cluster.cluster import Cluster
 from branchline.server.cluster.hearing import Hearing
 from branchline.server.cluster.notes import Note
 from branchline.server.cluster.overdue import Overdue
+from branchline.server.cluster.relay import Relay
 
-__all__ = ["Cluster", "Hearing", "Note", "Overdue"]
+__all__ = ["Cluster", "Hearing", "Note", "Overdue", "Relay"]

@@ -99,10 +99,14 @@ class Cluster:
             await self._peers.leave()
             await self._peers.tell(write_notes(Note(self._peers.server, look=True)))
 
+    def has_others(self) -> bool:
+        """Whether there is another server."""
+        return len(self._roll) > 1
+
     def owns(self, key: int) -> bool:
         """Whether it falls to this server to wake an execution that nobody else thinks of."""
         roll = self._roll
-        return not self._has_others or roll[key % len(roll)] == self._peers.server
+        return not self.has_others() or roll[key % len(roll)] == self._peers.server
 
     async def adopt(self, tokens: Sequence[TaskToken]) -> None:
         """Take deliveries that workers report here, from whichever server has them."""
@@ -118,7 +122,7 @@ class Cluster:
         for row in rows:
             if TaskKey(row.key, row.task) not in tasks:
                 self._dispatcher.restore(pending_task(row), row.worker)
-        if rows and self._has_others:
+        if rows and self.has_others():
             gone = [(row.key, row.task) for row in rows]
             await self._peers.tell(write_notes(Note(self._peers.server, gone=gone)))
 
@@ -154,7 +158,7 @@ class Cluster:
 
     def notes(self, turn: Turn) -> list[str]:
         """See Sharing."""
-        if not self._has_others:
+        if not self.has_others():
             return []
         known = self._dispatcher.tasks
         waiting = {task.offer for task in turn.tasks.values() if task.key not in known}
@@ -175,10 +179,6 @@ class Cluster:
         self._outside = True
 
     # Inside
-
-    @property
-    def _has_others(self) -> bool:
-        return len(self._roll) > 1
 
     def _live_of(self, request: AnyRequest | Order) -> Live | None:
         match request:

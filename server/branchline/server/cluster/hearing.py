@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from branchline.server.cluster.notes import Note
+from branchline.engine.events import Progress
+from branchline.server.cluster.notes import Note, Said
 from branchline.server.dispatch import Dispatcher, TaskKey
+from branchline.server.subscriptions import ProgressNote
 
 
 class Hearing(NamedTuple):
@@ -17,6 +19,8 @@ class Hearing(NamedTuple):
     deleted: Callable[[str], None]
     """An execution is gone."""
     statuses: Callable[[], None]
+    said: Callable[[str, ProgressNote], None]
+    """An activity of an execution says something."""
     look: Callable[[], None]
     """A server has come or gone."""
     poke: Callable[[], None]
@@ -33,6 +37,8 @@ class Hearing(NamedTuple):
                 dispatcher.remove(TaskKey(*key))
             else:
                 dispatcher.forget(TaskKey(*key))
+        if note.said is not None:
+            self._take_said(note.said, dispatcher)
         if note.offers:
             dispatcher.left_out.offers.update(note.offers)
         if note.statuses:
@@ -41,3 +47,9 @@ class Hearing(NamedTuple):
             self.look()
         if note.offers or note.gone or note.look:
             self.poke()
+
+    def _take_said(self, said: Said, dispatcher: Dispatcher) -> None:
+        told = said.note
+        progress = Progress(told.message, told.data, told.time, told.item)
+        dispatcher.progress.tell(TaskKey(said.execution_key, said.task), told.branch, progress)
+        self.said(said.execution_id, told)

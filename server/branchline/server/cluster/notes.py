@@ -6,12 +6,32 @@ from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
 import msgspec
+from msgspec.structs import replace
+
+from branchline.engine.values import NULL
+from branchline.server.subscriptions import ProgressNote
 
 T = TypeVar("T")
 
 _MOST_ENTRIES = 40
 """How many of a kind one note holds: the database takes notes of less than 8,000 bytes, and an
 execution's id or an offer has at most 200 characters (of four bytes), or twice as many."""
+
+
+_LONGEST = 7_500
+"""Bytes of a note."""
+
+_LONGEST_MESSAGE = 500
+"""Characters of what an activity says, where all of it would be too long to be told elsewhere."""
+
+
+class Said(msgspec.Struct, frozen=True, array_like=True):
+    """What a task's activity has said last."""
+
+    execution_key: int
+    task: int
+    execution_id: str
+    note: ProgressNote
 
 
 class Note(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -30,6 +50,7 @@ class Note(msgspec.Struct, frozen=True, omit_defaults=True):
     """Whether those are to be stopped, because nobody wants their outcome."""
     statuses: bool = False
     """Whether statuses have changed."""
+    said: Said | None = None
     look: bool = False
     """Whether a server has come or gone: whoever shares work looks at it again."""
 
@@ -49,6 +70,16 @@ def write_notes(note: Note) -> list[str]:
     if note.statuses or note.look:
         parts.append(Note(note.server, statuses=note.statuses, look=note.look))
     return [_encode(part).decode() for part in parts]
+
+
+def write_said(note: Note) -> str:
+    """A note of what was said as a text that is short enough, without what is too long for it."""
+    text = _encode(note)
+    if len(text) > _LONGEST and note.said is not None:
+        told = note.said.note
+        short = told._replace(data=NULL, message=told.message[:_LONGEST_MESSAGE])
+        text = _encode(replace(note, said=replace(note.said, note=short)))
+    return text.decode()
 
 
 def read_note(text: str) -> Note | None:

@@ -25,6 +25,9 @@ _HEADROOM = 500
 """How many levels must remain for what the server puts around a document: a reader that is at
 the end of its stack could not read the history again."""
 
+_LAST_POSITION = 2**63 - 2
+"""The last place in a history that is looked behind; none comes near."""
+
 
 class Limits:
     """How large the documents of callers may be."""
@@ -116,6 +119,14 @@ def not_negative(field: str, number: int) -> int:
     if number < 0:
         raise invalid_field(field, f"must not be negative, not {number}")
     return number
+
+
+def position(field: str, number: int) -> int:
+    """A number after which to go on, from 0; one beyond all that there can be is as good as that.
+
+    The largest integer is left out: who counts on from it must find room for the next.
+    """
+    return min(not_negative(field, number), _LAST_POSITION)
 
 
 def span(field: str, duration: Duration, most: float) -> float:

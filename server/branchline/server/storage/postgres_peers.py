@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol, TypeVar
 from uuid import uuid4
 
 from sqlalchemy import Connection
 
 from branchline.server.storage import cluster, postgres_tasks
 from branchline.server.storage.postgres_connection import DRIVER_ERRORS, connect
+from branchline.server.storage.postgres_options import PostgresOptions
 from branchline.server.storage.rows import Batch, TaskHold, TaskRow
-
-if TYPE_CHECKING:
-    from branchline.server.storage.postgres import PostgresDatabase
 
 _AGAIN = 0.5
 """Seconds before a lost connection for listening is opened again."""
@@ -24,10 +22,37 @@ _CHECK = 5.0
 """Seconds between two looks at whether that connection still lives."""
 
 
+T = TypeVar("T")
+
+
+class SharedDatabase(Protocol):
+    """What is needed of the database."""
+
+    server: str
+    source: str
+    options: PostgresOptions
+
+    def read(self, query: Callable[[Connection], T]) -> Awaitable[T]:
+        """See Database."""
+        ...
+
+    def write(self, change: Callable[[Connection], T]) -> Awaitable[T]:
+        """See Database."""
+        ...
+
+    def write_beside(self, change: Callable[[Connection], T]) -> Awaitable[T]:
+        """Run a change in a transaction of its own, also while others are under way."""
+        ...
+
+    def commit(self, batch: Batch) -> Awaitable[list[TaskRow]]:
+        """See Database."""
+        ...
+
+
 class PostgresPeers:
     """A server among the others."""
 
-    def __init__(self, database: PostgresDatabase) -> None:
+    def __init__(self, database: SharedDatabase) -> None:
         self._database = database
         self._listening: asyncio.Task[None] | None = None
 
