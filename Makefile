@@ -42,6 +42,14 @@ test: $(STAMP) ## Run the tests
 chaos: $(STAMP) ## Break everything while it works, and check what was promised
 	$(BIN)/python -m tests.chaos --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
+.PHONY: bench
+bench: $(STAMP) ## Measure costs and write docs/performance.md (twenty minutes; ARGS=--quick: five)
+	$(BIN)/python bench/all.py $(ARGS)
+
+.PHONY: fuzz
+fuzz: $(STAMP) ## Fuzz the API, expressions and definitions for some hours; make test does it for seconds
+	$(BIN)/python -m pytest tests/fuzz --hypothesis-profile=fuzz --timeout=0 $(ARGS)
+
 .PHONY: check
 check: lint format-check types imports proto-lint proto-check ## Run every check but the tests
 

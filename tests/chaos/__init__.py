@@ -1,0 +1,1 @@
+"""A chaos test: real processes do random work while everything around them breaks."""
