@@ -5,55 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
 
 import grpc
 import pytest
 
-from branchline.client import (
-    ActivityError,
-    InvalidRequest,
-    TaskInfo,
-    Worker,
-    WorkerReplaced,
-    activity,
-)
-from branchline.v1 import execution_pb2, task_pb2
+from branchline.client import Worker, activity
 from branchline.v1 import task_service_pb2 as pb
+from tests.client.gates import Gate, double, double_in_thread
 from tests.client.scripted import Refusal, ScriptedServer
-from tests.client.working import outcome_of, result, task, welcomed, working
-
-
-@activity
-async def double(n: int) -> int:
-    return 2 * n
-
-
-@activity
-def double_in_thread(n: int) -> int:
-    assert threading.current_thread() is not threading.main_thread()
-    return 2 * n
-
-
-class Gate:
-    """An activity that tells when it has begun and ends when the test lets it."""
-
-    def __init__(self) -> None:
-        self.begun = asyncio.Event()
-        self.open = asyncio.Event()
-        self.cancelled = asyncio.Event()
-
-    @activity
-    async def wait(self) -> str:
-        self.begun.set()
-        try:
-            await self.open.wait()
-        except asyncio.CancelledError:
-            self.cancelled.set()
-            raise
-        return "open"
+from tests.client.working import result, task, welcomed, working
 
 
 async def test_the_hello_says_what_the_worker_offers() -> None:
@@ -74,13 +35,6 @@ async def test_the_hello_says_what_the_worker_offers() -> None:
 
 async def test_two_workers_have_different_ids() -> None:
     assert Worker(activities=[double]).worker_id != Worker(activities=[double]).worker_id
-
-
-@pytest.mark.parametrize("function", [double, double_in_thread])
-async def test_an_activity_completes(function: Callable[..., Any]) -> None:
-    assert (
-        result(await outcome_of(function, '{"n":12345678901234567890}')) == "24691357802469135780"
-    )
 
 
 async def test_what_ends_together_is_told_together() -> None:
@@ -232,173 +186,6 @@ async def test_a_cancellation_can_be_awaited() -> None:
         await seen.wait()
 
 
-async def test_the_context_tells_of_the_task() -> None:
-    seen: list[TaskInfo] = []
-
-    @activity
-    def look() -> None:
-        seen.append(activity.context().task)
-
-    sent = task_pb2.Task(
-        token="t",
-        execution_id="e",
-        workflow="w",
-        version=2,
-        branch="main",
-        step="s",
-        activity="look",
-        attempt=3,
-        delivery=4,
-        item=0,
-    )
-    async with ScriptedServer() as server, working(server, look):
-        stream = await welcomed(server)
-        stream.send(tasks=[sent])
-        await stream.receive_outcomes(1)
-    assert seen == [
-        TaskInfo(
-            execution_id="e",
-            workflow="w",
-            version=2,
-            branch="main",
-            step="s",
-            activity="look",
-            attempt=3,
-            delivery=4,
-            item=0,
-            deadline=None,
-        )
-    ]
-
-
-async def test_the_context_names_the_effect() -> None:
-    @activity
-    def name_it() -> str:
-        return activity.context().idempotency_key
-
-    outcome = await outcome_of(name_it, idempotency_key="5f0f8a0e")
-    assert result(outcome) == '"5f0f8a0e"'
-
-
-async def test_each_activity_has_its_own_context() -> None:
-    both = asyncio.Barrier(2)
-
-    @activity
-    async def step() -> str:
-        await both.wait()
-        return activity.context().task.step
-
-    async with ScriptedServer() as server, working(server, step):
-        stream = await welcomed(server)
-        stream.send(
-            tasks=[task_pb2.Task(token=name, activity="step", step=name) for name in ("a", "b")]
-        )
-        outcomes = await stream.receive_outcomes(2)
-        assert {outcome.token: result(outcome) for outcome in outcomes} == {"a": '"a"', "b": '"b"'}
-
-
-async def test_progress_is_sent_at_once_from_coroutines_and_threads() -> None:
-    told = threading.Event()
-
-    @activity
-    async def tell() -> None:
-        activity.context().progress("half", {"done": 0.5})
-        await asyncio.to_thread(told.wait, 30)
-
-    @activity
-    def tell_from_thread() -> None:
-        activity.context().heartbeat()
-        told.wait(30)
-
-    async with ScriptedServer() as server, working(server, tell, tell_from_thread):
-        stream = await welcomed(server)
-        stream.send(tasks=[task("a", "tell", "{}")])
-        [progress] = (await stream.receive()).heartbeats
-        assert progress == task_pb2.TaskHeartbeat(
-            token="a", message="half", data_json='{"done":0.5}'
-        )
-        stream.send(tasks=[task("b", "tell_from_thread", "{}")])
-        [heartbeat] = (await stream.receive()).heartbeats
-        assert heartbeat == task_pb2.TaskHeartbeat(token="b")
-        told.set()
-        await stream.receive_outcomes(2)
-
-
-async def test_a_result_carries_the_changes_of_variables() -> None:
-    @activity
-    async def change() -> None:
-        context = activity.context()
-        context.set("n", 12345678901234567890123)
-        context.set("dropped", 1)
-        context.remove("dropped")
-        context.remove("back")
-        context.set("back", None)
-
-    outcome = await outcome_of(change)
-    assert outcome.completed == task_pb2.TaskResult(
-        set_json='{"n":12345678901234567890123,"back":null}', remove=["dropped"]
-    )
-
-
-async def test_an_error_of_its_own_fails_the_attempt_with_type_and_details() -> None:
-    @activity
-    async def decline() -> None:
-        raise ActivityError("no money", "declined", {"missing": 3})
-
-    outcome = await outcome_of(decline)
-    assert outcome.failed == execution_pb2.Failure(
-        type="declined", message="no money", details_json='{"missing":3}'
-    )
-
-
-@pytest.mark.parametrize(
-    ("error", "message"),
-    [
-        (ValueError("what went wrong"), "what went wrong"),
-        (ValueError(), "ValueError"),
-        (ValueError("lone \ud800"), "lone ?"),
-        (asyncio.CancelledError(), "CancelledError"),
-        (SystemExit(3), "3"),
-    ],
-)
-@pytest.mark.parametrize("in_thread", [False, True])
-async def test_any_other_error_fails_the_attempt_with_its_text(
-    error: BaseException,
-    message: str,
-    in_thread: bool,  # noqa: FBT001 - a parameter of the test
-) -> None:
-    @activity
-    async def go_wrong() -> None:
-        raise error
-
-    @activity
-    def go_wrong_in_thread() -> None:
-        raise error
-
-    outcome = await outcome_of(go_wrong_in_thread if in_thread else go_wrong)
-    assert outcome.failed == execution_pb2.Failure(type="activity_failed", message=message)
-
-
-async def test_parameters_that_do_not_fit_fail_the_attempt() -> None:
-    outcome = await outcome_of(double, '{"n":"four"}')
-    assert outcome.failed == execution_pb2.Failure(
-        type="invalid_parameters", message="parameter n: expected int, got str"
-    )
-
-
-@pytest.mark.parametrize(
-    "value", [object(), float("nan"), {"deep": [float("inf"), None]}, "lone \ud800"]
-)
-async def test_a_result_that_is_no_json_fails_the_attempt(value: object) -> None:
-    @activity
-    async def give() -> object:
-        return value
-
-    outcome = await outcome_of(give)
-    assert outcome.failed.type == "invalid_result"
-    assert outcome.failed.message.startswith("the result cannot be written as JSON: ")
-
-
 async def test_a_task_that_comes_twice_is_run_once() -> None:
     gate = Gate()
     async with ScriptedServer() as server, working(server, gate.wait, double):
@@ -422,89 +209,6 @@ async def test_an_idle_worker_keeps_its_leases_up() -> None:
         assert clock() - begun < 3 * 0.1 + 0.5
 
 
-async def test_a_worker_that_stops_finishes_what_it_can() -> None:
-    gate = Gate()
-    async with ScriptedServer() as server:
-        worker = Worker(server.address, [gate.wait], grace=30)
-        running = asyncio.create_task(worker.run())
-        stream = await welcomed(server)
-        stream.send(tasks=[task("t", "wait", "{}")])
-        await gate.begun.wait()
-        worker.stop()
-        assert (await stream.receive()).draining
-        stream.send(tasks=[task("late", "wait", "{}")])
-        [late] = await stream.receive_outcomes(1)
-        assert late.WhichOneof("outcome") == "released"
-        gate.open.set()
-        [outcome] = await stream.receive_outcomes(1)
-        assert result(outcome) == '"open"'
-        assert not running.done()
-        stream.accept("t", "late")
-        await running
-        assert not worker.connected.is_set()
-
-
-@pytest.mark.parametrize("how", ["stopped", "cancelled"])
-async def test_what_does_not_end_in_time_is_given_back(how: str) -> None:
-    gate = Gate()
-    async with ScriptedServer() as server:
-        worker = Worker(server.address, [gate.wait], grace=0.01 if how == "stopped" else 30)
-        running = asyncio.create_task(worker.run())
-        stream = await welcomed(server)
-        stream.send(tasks=[task("t", "wait", "{}")])
-        await gate.begun.wait()
-        if how == "stopped":
-            worker.stop()
-        else:
-            running.cancel()
-        [outcome] = await stream.receive_outcomes(1)
-        assert outcome == task_pb2.TaskOutcome(token="t", released=task_pb2.TaskRelease())
-        assert gate.cancelled.is_set()
-        stream.accept("t")
-        await asyncio.wait([running])
-        assert running.cancelled() == (how == "cancelled")
-
-
-async def test_a_worker_that_stops_delivers_its_outcomes_over_a_new_stream() -> None:
-    async with ScriptedServer() as server:
-        worker = Worker(server.address, [double])
-        running = asyncio.create_task(worker.run())
-        stream = await welcomed(server)
-        stream.send(tasks=[task("t")])
-        await stream.receive_outcomes(1)
-        worker.stop()
-        stream.break_off()
-        second = await server.streams.get()
-        hello = await second.receive()
-        assert (hello.draining, list(hello.hello.held_tokens)) == (True, ["t"])
-        await second.receive_outcomes(1)
-        second.accept("t")
-        await running
-
-
-async def test_a_worker_without_a_server_can_be_stopped() -> None:
-    worker = Worker("127.0.0.1:1", [double])
-    running = asyncio.create_task(worker.run())
-    worker.stop()
-    await running
-
-
-@pytest.mark.parametrize(
-    ("refusal", "error"),
-    [
-        (Refusal(grpc.StatusCode.INVALID_ARGUMENT, "INVALID_FIELD"), InvalidRequest),
-        (Refusal(grpc.StatusCode.ABORTED, "WORKER_REPLACED"), WorkerReplaced),
-    ],
-)
-async def test_a_worker_that_cannot_be_used_ends(refusal: Refusal, error: type[Exception]) -> None:
-    async with ScriptedServer() as server:
-        running = asyncio.create_task(Worker(server.address, [double]).run())
-        stream = await server.streams.get()
-        stream.break_off(refusal)
-        with pytest.raises(error):
-            await running
-
-
 async def test_a_server_that_knows_none_of_the_tasks_makes_the_worker_forget_them() -> None:
     gate = Gate()
     async with ScriptedServer() as server, working(server, gate.wait):
@@ -515,14 +219,6 @@ async def test_a_server_that_knows_none_of_the_tasks_makes_the_worker_forget_the
         second = await server.streams.get()
         assert not (await second.receive()).hello.held_tokens
         await gate.cancelled.wait()
-
-
-async def test_a_worker_runs_once() -> None:
-    worker = Worker("127.0.0.1:1", [double])
-    worker.stop()
-    await worker.run()
-    with pytest.raises(RuntimeError, match="make another one"):
-        await worker.run()
 
 
 def test_a_worker_needs_activities_of_different_names() -> None:

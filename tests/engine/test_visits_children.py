@@ -9,7 +9,7 @@ from branchline.engine.step_visit import StepVisit
 from branchline.engine.visits import StepVisits
 
 from .family import Parent, spawn
-from .playing import MINUTE
+from .playing import MINUTE, step
 
 THREE = {"items": [1, 2, 3]}
 
@@ -54,3 +54,17 @@ def test_children_that_are_stopped_leave_no_wait() -> None:
     assert (visit.status, visit.error) == (Status.FAILED, Failure("burnt", "too hot"))
     play.retry()
     assert only(play).status is Status.RUNNING
+
+
+def test_children_of_other_visits_change_nothing() -> None:
+    play = Parent(step("look", "bake"), spawn("bake", "again"), spawn("again"))
+    play.complete("look")
+    play.begin()
+    play.close(1)
+    play.begin()
+    play.cancel()
+    folded = StepVisits(most=1)
+    for number, (time, event) in enumerate(play.history, start=1):
+        folded.take(number, time, event)
+    [visit] = folded.visits
+    assert (visit.step, visit.status, visit.children) == ("look", Status.COMPLETED, [])

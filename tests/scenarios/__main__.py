@@ -1,4 +1,4 @@
-"""The command line: ``python -m tests.scenarios FOLDER [--only GLOB] [--jobs N] ...``."""
+"""The command line: ``python -m tests.scenarios FOLDER [--bare] [--only GLOB] ...``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from pathlib import Path
 
 from tests.scenarios.features import reasons_to_skip
 from tests.scenarios.files import UnreadableScenario, find, read
-from tests.scenarios.play import Result, play
+from tests.scenarios.results import Result
+from tests.scenarios.scenario import Scenario
 
 
 class Tally:
@@ -57,6 +58,22 @@ async def run(paths: Sequence[Path], tally: Tally, jobs: int, *, fail_fast: bool
     await asyncio.gather(*(player() for _ in range(jobs)))
 
 
+def run_bare(paths: Sequence[Path], tally: Tally, *, fail_fast: bool) -> None:
+    """Play scenarios on the bare engine, one after the other."""
+    from tests.scenarios.bare import play as bare  # noqa: PLC0415  # not needed on servers
+
+    for path in paths:
+        scenario = _read(path)
+        if isinstance(scenario, Result):
+            tally.take(scenario)
+        elif reasons := [*reasons_to_skip(scenario), *bare.reasons_to_skip(scenario)]:
+            tally.take(Result(scenario.name, skipped=reasons))
+        else:
+            tally.take(bare.play(scenario))
+        if fail_fast and tally.failed:
+            return
+
+
 def main(arguments: Sequence[str]) -> int:
     """Play the scenarios of a folder. Returns 0 when none has failed."""
     options = _parser().parse_args(arguments)
@@ -67,7 +84,10 @@ def main(arguments: Sequence[str]) -> int:
         return 2
     tally = Tally(verbose=options.verbose)
     try:
-        asyncio.run(run(paths, tally, options.jobs, fail_fast=options.fail_fast))
+        if options.bare:
+            run_bare(paths, tally, fail_fast=options.fail_fast)
+        else:
+            asyncio.run(run(paths, tally, options.jobs, fail_fast=options.fail_fast))
     except (KeyboardInterrupt, asyncio.CancelledError):
         sys.stderr.write("interrupted\n")
         return 2
@@ -76,12 +96,21 @@ def main(arguments: Sequence[str]) -> int:
 
 
 async def _result(path: Path) -> Result:
-    try:
-        scenario = read(path)
-    except UnreadableScenario as error:
-        return Result(path.stem, differences=[str(error)])
+    from tests.scenarios.play import play  # noqa: PLC0415  # not needed on the bare engine
+
+    scenario = _read(path)
+    if isinstance(scenario, Result):
+        return scenario
     reasons = reasons_to_skip(scenario)
     return Result(scenario.name, skipped=reasons) if reasons else await play(scenario)
+
+
+def _read(path: Path) -> Scenario | Result:
+    """The scenario of a file, or the result that it is none."""
+    try:
+        return read(path)
+    except UnreadableScenario as error:
+        return Result(path.stem, differences=[str(error)])
 
 
 def _lines(result: Result) -> list[str]:
@@ -103,10 +132,14 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m tests.scenarios",
         description="Play scenario files, each against a server, a database and a worker process "
-        "of its own. The exit code is 0 only when none has failed.",
+        "of its own, or on the bare engine in virtual time. The exit code is 0 only when none has "
+        "failed, 2 when they could not be played.",
     )
     parser.add_argument("folder", type=Path, help="the folder with the scenario files")
     parser.add_argument("--only", default="*", metavar="GLOB", help="names of those to play")
+    parser.add_argument(
+        "--bare", action="store_true", help="play on the bare engine, one by one, without waiting"
+    )
     parser.add_argument("--jobs", type=_positive, default=4, help="how many at a time (4)")
     parser.add_argument("--verbose", action="store_true", help="show logs of what has failed")
     parser.add_argument("--fail-fast", action="store_true", help="stop at the first that fails")

@@ -6,11 +6,10 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 import msgspec
-import yaml
 
+from branchline.client.definitions.yaml_reader import read_yaml
 from tests.scenarios.actions import runs_of
 from tests.scenarios.scenario import Scenario
-from tests.scenarios.yaml12 import load
 
 
 class UnreadableScenario(ValueError):
@@ -30,10 +29,10 @@ def find(folder: Path, pattern: str = "*") -> list[Path]:
 def read(path: Path) -> Scenario:
     """The scenario of a file. Raises ``UnreadableScenario``."""
     try:
-        scenario = msgspec.convert(load(path.read_text(encoding="utf-8")), Scenario)
+        scenario = msgspec.convert(read_yaml(path.read_text(encoding="utf-8")).plain, Scenario)
         for entries in scenario.activities.values():
             runs_of(entries)
-    except (OSError, ValueError, yaml.YAMLError) as error:
+    except (OSError, ValueError) as error:
         raise UnreadableScenario(f"{path}: {error}") from error
     if scenario.name != path.stem:
         raise UnreadableScenario(f"{path}: its name is {scenario.name!r}, not the file's")

@@ -10,13 +10,14 @@ import grpc
 from grpc import aio
 from msgspec import UNSET
 
-from branchline.v1 import execution_pb2
-from tests.scenarios.api import branch_statuses, is_closed, status_name
-from tests.scenarios.compare import show
+from tests.scenarios.api import is_closed
 from tests.scenarios.durations import seconds
+from tests.scenarios.readings import seen_of
 from tests.scenarios.registering import Refused, register
+from tests.scenarios.results import ScenarioFailed
 from tests.scenarios.scenario import Entry, Start, When
-from tests.scenarios.stage import ScenarioFailed, Stage
+from tests.scenarios.stage import Stage
+from tests.scenarios.whens import NOT_THERE, is_about_execution, unmet_by, unmet_calls
 
 _LONGEST_WAIT = 10.0
 _PAUSE = 0.015
@@ -52,33 +53,14 @@ async def _wait(stage: Stage, entry: Entry, before: float) -> None:
 
 async def _unmet(stage: Stage, entry: Entry, when: When) -> list[str]:
     """What does not hold yet."""
-    unmet = [
-        f"{show(name)} has begun {stage.book.calls(name)} of {count} runs"
-        for name, count in when.calls.items()
-        if stage.book.calls(name) < count
-    ]
-    if when.status is UNSET and when.progress is UNSET and not when.branch:
+    unmet = unmet_calls(when, stage.book)
+    if not is_about_execution(when):
         return unmet
     execution = await stage.look(entry.of)
     if execution is None:
-        return [*unmet, "the execution does not exist"]
-    if when.status is not UNSET and status_name(execution) != when.status:
-        unmet.append(f"the status is {status_name(execution)}, not {when.status}")
-    unmet += _unmet_branches(execution, when)
-    if when.progress is not UNSET:
-        messages = stage.listen(execution.id).messages
-        if when.progress not in messages:
-            unmet.append(f"progress seen: {sorted(messages)}, not {when.progress!r}")
-    return unmet
-
-
-def _unmet_branches(execution: execution_pb2.Execution, when: When) -> list[str]:
-    statuses = branch_statuses(execution)
-    return [
-        f"the branch {name} is {statuses.get(name, 'not there')}, not {status}"
-        for name, status in when.branch.items()
-        if statuses.get(name) != status
-    ]
+        return [*unmet, NOT_THERE]
+    messages = set() if when.progress is UNSET else stage.listen(execution.id).messages
+    return unmet + unmet_by(when, seen_of(execution), messages)
 
 
 async def _act(stage: Stage, entry: Entry) -> None:

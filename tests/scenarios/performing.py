@@ -1,30 +1,58 @@
-"""Performs a delivery's actions, in the worker process."""
+"""Performs a delivery's actions, as the activity that was called."""
 
 from __future__ import annotations
 
 import asyncio
 import functools
-import os
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Protocol
 
 from branchline.client import ActivityContext, ActivityError, activity
+from branchline.client.builtin import BUILTINS, file, shell
+from tests.scenarios.actions import Action
 from tests.scenarios.durations import seconds
-from tests.scenarios.line import Line
-from tests.scenarios.messages import Begin, Orders
-from tests.scenarios.processes import CRASHED
-from tests.scenarios.visits import TaskInfo
 
 Json = Any
+
+
+class Backstage(Protocol):
+    """What a delivery needs of whoever runs the scenario."""
+
+    async def computed(self, key: str) -> None:
+        """Note that a value was computed for a key."""
+
+    def progressed(self, execution_id: str, message: str) -> None:
+        """Note that an execution's activity has reported progress."""
+
+    async def crash(self) -> None:
+        """Let the worker die; does not return."""
+
+
+def shipped(name: str, file_root: str) -> Callable[..., Any]:
+    """An activity of the SDK's own, by its name."""
+    if name == "shell":
+        return shell()
+    if name == "file":
+        return file(file_root)
+    return BUILTINS[name]
 
 
 class Delivery:
     """One delivery of a run."""
 
-    def __init__(self, line: Line, orders: Orders, parameters: dict[str, Json]) -> None:
-        self.line = line
-        self.orders = orders
+    def __init__(
+        self,
+        backstage: Backstage,
+        actions: list[Action],
+        parameters: dict[str, Json],
+        *,
+        is_first: bool,
+    ) -> None:
+        self.backstage = backstage
+        self.actions = actions
         self.parameters = parameters
+        self.is_first = is_first
+        """Whether it is the first delivery of its run."""
         self.context: ActivityContext = activity.context()
         self.recorded: dict[str, Json] = {}
         self.received: dict[str, Json] = {}
@@ -32,44 +60,11 @@ class Delivery:
 
     async def perform(self) -> Json:
         """Take the actions in order; gives the result of the run."""
-        for key, value in self.orders.actions:
+        for key, value in self.actions:
             if key in _RESULTS:
                 return await _RESULTS[key](self, value)
             await _STEPS[key](self, value)
         return None
-
-
-async def deliver(line: Line, parameters: dict[str, Json]) -> Json:
-    """Perform the delivery that is the current activity's, as the runner orders."""
-    question = Begin(task=_task_info(), parameters=parameters)
-    orders = await line.begin(question)
-    try:
-        return await Delivery(line, orders, parameters).perform()
-    finally:
-        line.end(orders.run)
-
-
-async def counted(
-    line: Line, parameters: dict[str, Json], work: Callable[[], Awaitable[Json]]
-) -> Json:
-    """Let an activity of the SDK's own work, and tell the runner when it begins and ends."""
-    orders = await line.begin(Begin(task=_task_info(), parameters=parameters))
-    try:
-        return await work()
-    finally:
-        line.end(orders.run)
-
-
-def _task_info() -> TaskInfo:
-    task = activity.context().task
-    return TaskInfo(
-        execution_id=task.execution_id,
-        branch=task.branch,
-        step=task.step,
-        activity=task.activity,
-        attempt=task.attempt,
-        item=task.item,
-    )
 
 
 async def _sleep(_: Delivery, duration: str) -> None:
@@ -87,17 +82,19 @@ async def _delete(delivery: Delivery, names: list[str]) -> None:
 
 
 async def _progress(delivery: Delivery, progress: dict[str, Json]) -> None:
-    delivery.context.progress(progress.get("message", ""), progress.get("data"))
+    message = progress.get("message", "")
+    delivery.context.progress(message, progress.get("data"))
+    delivery.backstage.progressed(delivery.context.task.execution_id, message)
 
 
 async def _record(delivery: Delivery, values: dict[str, Json]) -> None:
     for key, value in values.items():
-        compute = functools.partial(_computed, delivery.line, key, value)
+        compute = functools.partial(_computed, delivery.backstage, key, value)
         delivery.recorded[key] = await delivery.context.record(key, compute)
 
 
-async def _computed(line: Line, key: str, value: Json) -> Json:
-    await line.computed(key)
+async def _computed(backstage: Backstage, key: str, value: Json) -> Json:
+    await backstage.computed(key)
     return value
 
 
@@ -107,8 +104,8 @@ async def _wait(delivery: Delivery, wait: dict[str, Json]) -> None:
 
 
 async def _crash(delivery: Delivery, when: bool | str) -> None:  # noqa: FBT001  # from the file
-    if when == "always" or (when is True and delivery.orders.first_delivery):
-        os._exit(CRASHED)
+    if when == "always" or (when is True and delivery.is_first):
+        await delivery.backstage.crash()
 
 
 async def _hang(_: Delivery, really: bool) -> None:  # noqa: FBT001  # from the file

@@ -8,34 +8,24 @@ import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from grpc import aio
 from msgspec import UNSET
 
-from tests.scenarios.expectations import judge
+from tests.scenarios.expectations import SELF, judge
+from tests.scenarios.facts import Facts
+from tests.scenarios.gathering import gather
 from tests.scenarios.outside import happen
 from tests.scenarios.processes import ProcessFailed, tails
-from tests.scenarios.refusals import text_of
+from tests.scenarios.refusals import refusal_differences, text_of
 from tests.scenarios.registering import Refused, judge_problems, register
+from tests.scenarios.results import Result, ScenarioFailed
 from tests.scenarios.scenario import Refusal, Scenario
-from tests.scenarios.stage import SELF, ScenarioFailed, Stage, open_stage
+from tests.scenarios.stage import Stage, open_stage
 
 _LONGEST_PLAY = 180.0
-
-
-@dataclass(slots=True)
-class Result:
-    """What came of a scenario."""
-
-    name: str
-    differences: list[str] = field(default_factory=list)
-    skipped: list[str] = field(default_factory=list)
-    """Why it was not played."""
-    seconds: float = 0.0
-    logs: dict[str, list[str]] = field(default_factory=dict)
-    """The last lines of the processes' logs, where something differs."""
+_LONGEST_WAIT = 10.0
 
 
 async def play(scenario: Scenario) -> Result:
@@ -80,19 +70,21 @@ async def _play(stage: Stage) -> list[str]:
     await stage.listen_to_statuses()
     stage.started(SELF, await stage.api.start(stage.workflow, scenario.start))
     await happen(stage)
-    return await judge(stage)
+    facts = await gather(stage)
+    return [*judge(expect, facts), *await _judge_watcher(stage, facts)]
+
+
+async def _judge_watcher(stage: Stage, facts: Facts) -> list[str]:
+    seen = facts.executions[SELF]
+    if seen is None:
+        return []
+    difference = await stage.judge_watcher(closed=seen.is_closed, limit=_LONGEST_WAIT)
+    return [difference] if difference else []
 
 
 async def _judge_start(stage: Stage, expected: Refusal) -> list[str]:
     try:
         await stage.api.start(stage.workflow, stage.scenario.start)
     except aio.AioRpcError as error:
-        if error.code().name != expected.code:
-            return [f"start: expected {expected.code}, got {error.code().name}: {text_of(error)}"]
-        text = text_of(error)
-        return [
-            f"start_refused: {word!r} is not mentioned in {text!r}"
-            for word in expected.mentions
-            if word not in text
-        ]
+        return refusal_differences(expected, error.code().name, text_of(error))
     return [f"start: expected {expected.code}, it was not refused"]

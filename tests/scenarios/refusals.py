@@ -8,6 +8,8 @@ from google.rpc import error_details_pb2
 from grpc import aio
 from grpc_status import rpc_status
 
+from tests.scenarios.scenario import Refusal
+
 
 class FieldViolation(NamedTuple):
     """What is wrong with a field."""
@@ -29,6 +31,17 @@ def violations(error: aio.AioRpcError) -> list[FieldViolation]:
                 for violation in bad_request.field_violations
             ]
     return found
+
+
+def refusal_differences(expected: Refusal, code: str, text: str) -> list[str]:
+    """How the code and the text of a refused start differ from the expected ones."""
+    if code != expected.code:
+        return [f"start: expected {expected.code}, got {code}: {text}"]
+    return [
+        f"start_refused: {word!r} is not mentioned in {text!r}"
+        for word in expected.mentions
+        if word not in text
+    ]
 
 
 def text_of(error: aio.AioRpcError) -> str:

@@ -41,7 +41,7 @@ async def register(api: Api, definition: Definition) -> int:
 
     Raises ``Refused``, or what the server says, when the definition has problems.
     """
-    loaded = _load(definition)
+    loaded = load(definition)
     if loaded.problems:
         raise Refused("; ".join(problem.message for problem in loaded.problems))
     return await api.register(loaded.workflow)
@@ -51,37 +51,37 @@ async def judge_problems(
     api: Api, definition: Definition, expected: list[ExpectedProblem]
 ) -> list[str]:
     """How the problems of a definition differ from the expected ones."""
-    loaded = _load(definition)
+    loaded = load(definition)
     of_file = [Told(problem.code, problem.step, problem.message) for problem in loaded.problems]
     validated = await api.validate(loaded.workflow)
     of_server = [Told(problem.code, problem.step, problem.message) for problem in validated]
-    differences = _unmatched(expected, [*of_file, *of_server])
+    differences = unmatched(expected, [*of_file, *of_server])
     if of_server:
         differences += await _judge_refusal(api, loaded.workflow, of_server)
     return differences
 
 
-async def judge_round_trip(api: Api, definition: Definition, version: int) -> list[str]:
-    """How a definition, read back from the server, differs from what was registered."""
-    sent = _load(definition).workflow
-    stored = await api.definition(sent.name, version)
+def round_trip_difference(definition: Definition, stored: workflow_pb2.Workflow) -> str:
+    """How a definition differs from what was registered, as it is stored and written again."""
+    sent = load(definition).workflow
     if stored != sent:
-        return [f"round_trip: sent {sent!s}, the server gave back {stored!s}".replace("\n", " ")]
+        return f"sent {sent!s}, stored is {stored!s}".replace("\n", " ")
     written = dump_definition(stored)
-    again = _load(written)
+    again = load(written)
     if again.problems or again.workflow != sent:
-        return [f"round_trip: the written file says something else: {show(written)}"]
-    return []
+        return f"the written file says something else: {show(written)}"
+    return ""
 
 
-def _load(definition: Definition) -> LoadedDefinition:
+def load(definition: Definition) -> LoadedDefinition:
+    """What a definition file says. Raises ``Refused`` when it cannot be read at all."""
     try:
         return load_definition(definition)
     except DefinitionFileError as error:
         raise Refused(str(error)) from error
 
 
-def _unmatched(expected: list[ExpectedProblem], told: list[Told]) -> list[str]:
+def unmatched(expected: list[ExpectedProblem], told: list[Told]) -> list[str]:
     """Which expected problems were not told, and which were told unexpectedly."""
     rest = list(told)
     differences = []

@@ -18,17 +18,13 @@ from tests.scenarios.api import Api
 from tests.scenarios.book import Book
 from tests.scenarios.changes import StatusListener
 from tests.scenarios.desk import Desk
+from tests.scenarios.expectations import SELF
 from tests.scenarios.messages import Offer, Setup
 from tests.scenarios.processes import ServerProcess, WorkerProcess
+from tests.scenarios.results import ScenarioFailed
 from tests.scenarios.scenario import Scenario
 from tests.scenarios.visits import Visits
 from tests.scenarios.watcher import ProgressListener, Watcher
-
-SELF = "self"
-
-
-class ScenarioFailed(Exception):
-    """The scenario cannot go on; the message says where and why."""
 
 
 @dataclass(slots=True)

@@ -10,6 +10,7 @@ from msgspec import structs
 
 from tests.scenarios import expectations, outside, performing
 from tests.scenarios.actions import ORDER
+from tests.scenarios.bare import outside as bare_outside
 from tests.scenarios.features import MISSING, reasons_to_skip
 from tests.scenarios.scenario import ACTIONS, Expect, Scenario
 from tests.scenarios.uses import uses_of
@@ -74,6 +75,7 @@ def test_problems_are_found_in_definitions_that_cannot_run() -> None:
     ("prefix", "names", "known"),
     [
         ("do", ACTIONS, outside.ACTIONS),
+        ("do", ACTIONS, bare_outside.ACTIONS),
         ("run", ORDER, performing.ACTIONS),
         ("expect", structs.asdict(Expect()).keys(), expectations.CHECKED),
     ],

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from branchline.client.definitions.yaml_reader import read_yaml
 from tests.scenarios.compare import same, same_in_any_order
 from tests.scenarios.durations import seconds
 from tests.scenarios.files import UnreadableScenario, find, read
-from tests.scenarios.yaml12 import load
 
 HEAD = "name: tea\nworkflow: {name: tea, steps: [{name: boil, activity: boil}]}\n"
 
@@ -34,7 +34,7 @@ HEAD = "name: tea\nworkflow: {name: tea, steps: [{name: boil, activity: boil}]}\
     ],
 )
 def test_an_unquoted_word_means_what_it_means_in_a_definition(word: str, value: object) -> None:
-    assert same(load(f"[{word}]") if word else [load("k: ")["k"]], [value])
+    assert same(read_yaml(f"k: {word}").plain, {"k": value})
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.scenarios.__main__ import Tally
-from tests.scenarios.play import Result
+from tests.scenarios.results import Result
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = Path(__file__).parent / "data"
@@ -26,6 +26,13 @@ def run(*arguments: str) -> tuple[int, list[str]]:
 
 def test_sound_scenarios_pass() -> None:
     code, lines = run(str(DATA / "sound"))
+    assert lines[-1] == "4 passed, 0 failed, 0 skipped", lines
+    assert code == 0
+
+
+def test_some_scenarios_of_the_clauses_pass_on_a_server_too() -> None:
+    """All of them are played on the bare engine, where they take no time."""
+    code, lines = run(str(DATA / "clauses"), "--only", "a-[rt]*")
     assert lines[-1] == "4 passed, 0 failed, 0 skipped", lines
     assert code == 0
 

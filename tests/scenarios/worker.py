@@ -8,15 +8,17 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
+import os
 import sys
 from collections.abc import Callable
 from typing import Any
 
 from branchline.client import Worker, activity
-from branchline.client.builtin import BUILTINS, file, shell
 from tests.scenarios.line import Line
-from tests.scenarios.messages import Offer
-from tests.scenarios.performing import counted, deliver
+from tests.scenarios.messages import Begin, Offer
+from tests.scenarios.performing import Delivery, shipped
+from tests.scenarios.processes import CRASHED
+from tests.scenarios.visits import TaskInfo
 
 _AT_MOST = 1_000
 
@@ -45,17 +47,8 @@ async def main(socket: str) -> None:
 
 def _functions(line: Line, offer: Offer, file_root: str) -> list[Function]:
     scripted = [_scripted(line, name) for name in offer.scripted]
-    shipped = (_shipped(name, file_root) for name in offer.builtin)
-    return [*scripted, *(_counted(line, function) for function in shipped)]
-
-
-def _shipped(name: str, file_root: str) -> Function:
-    """An activity of the SDK's own."""
-    if name == "shell":
-        return shell()
-    if name == "file":
-        return file(file_root)
-    return BUILTINS[name]
+    own = (shipped(name, file_root) for name in offer.builtin)
+    return [*scripted, *(_counted(line, function) for function in own)]
 
 
 def _scripted(line: Line, name: str) -> Function:
@@ -63,21 +56,61 @@ def _scripted(line: Line, name: str) -> Function:
 
     @activity(name=name)
     async def perform(**parameters: Any) -> Any:  # noqa: ANN401  # any JSON value
-        return await deliver(line, parameters)
+        orders = await line.begin(_question(parameters))
+        delivery = Delivery(
+            _Backstage(line), orders.actions, parameters, is_first=orders.first_delivery
+        )
+        try:
+            return await delivery.perform()
+        finally:
+            line.end(orders.run)
 
     return perform
 
 
-def _counted(line: Line, shipped: Function) -> Function:
+def _counted(line: Line, function: Function) -> Function:
     """An activity of the SDK's own, with its own checks of parameters, whose runs are counted."""
 
-    @functools.wraps(shipped)
+    @functools.wraps(function)
     async def perform(**parameters: Any) -> Any:  # noqa: ANN401  # any JSON value
-        if inspect.iscoroutinefunction(shipped):
-            return await counted(line, parameters, lambda: shipped(**parameters))
-        return await counted(line, parameters, lambda: asyncio.to_thread(shipped, **parameters))
+        orders = await line.begin(_question(parameters))
+        try:
+            if inspect.iscoroutinefunction(function):
+                return await function(**parameters)
+            return await asyncio.to_thread(function, **parameters)
+        finally:
+            line.end(orders.run)
 
-    return activity(name=activity.name_of(shipped) or shipped.__name__)(perform)
+    return activity(name=activity.name_of(function) or function.__name__)(perform)
+
+
+def _question(parameters: dict[str, Any]) -> Begin:
+    task = activity.context().task
+    info = TaskInfo(
+        execution_id=task.execution_id,
+        branch=task.branch,
+        step=task.step,
+        activity=task.activity,
+        attempt=task.attempt,
+        item=task.item,
+    )
+    return Begin(task=info, parameters=parameters)
+
+
+class _Backstage:
+    """The runner, at the other end of the line; it hears of progress from the server."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+
+    async def computed(self, key: str) -> None:
+        await self._line.computed(key)
+
+    def progressed(self, execution_id: str, message: str) -> None:
+        pass
+
+    async def crash(self) -> None:
+        os._exit(CRASHED)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@
     assert run.expect_completed() == {"receipt": 7}
 """
 
+import branchline.testing.installed  # noqa: F401 - before all that needs the server's packages
 from branchline.testing.attempts import Attempt
 from branchline.testing.behaviours import (
     Behaviour,

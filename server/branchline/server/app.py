@@ -13,7 +13,7 @@ from branchline.server.backlog import Backlog
 from branchline.server.catalog import Catalog
 from branchline.server.clock import Clock, SystemClock
 from branchline.server.cluster import Cluster, Hearing, Overdue, Relay
-from branchline.server.dispatch import Dispatcher, TokenMaker
+from branchline.server.dispatch import Dispatcher, SharedDispatcher, TokenMaker
 from branchline.server.errors import ServiceError
 from branchline.server.executions import Executions
 from branchline.server.retention import Retention
@@ -127,7 +127,8 @@ class App:
         catalog = Catalog(self._store, clock)
         lives = LiveExecutions(settings.cached_dormant, settings.cached_running)
         peers = self._store.peers
-        dispatcher = Dispatcher(clock, tokens, settings.lease, shared=peers is not None)
+        kind = Dispatcher if peers is None else SharedDispatcher
+        dispatcher = kind(clock, tokens, settings.lease)
         loader = Loader(self._store, catalog, lives)
         self._subscriptions = Subscriptions()
         self._runtime = Runtime(
@@ -148,10 +149,10 @@ class App:
         self._runtime.on_deleted.append(self._subscriptions.publish_deletion)
         self._feed = StatusFeed(self._store)
         self._status_retention = StatusRetention(self._store, clock, settings.status_changes_kept)
-        if peers is None:
-            self._loops.append(self._backlog)
-        else:
+        if peers is not None and isinstance(dispatcher, SharedDispatcher):
             self._share(peers, dispatcher, lives, loader)
+        else:
+            self._loops.append(self._backlog)
         executions = Executions(
             self._store, catalog, self._runtime, self._subscriptions, self._feed
         )
@@ -170,7 +171,7 @@ class App:
         )
 
     def _share(
-        self, peers: Peers, dispatcher: Dispatcher, lives: LiveExecutions, loader: Loader
+        self, peers: Peers, dispatcher: SharedDispatcher, lives: LiveExecutions, loader: Loader
     ) -> None:
         """Bring what is here in step with the other servers of the database."""
         hearing = Hearing(

@@ -14,7 +14,7 @@ import structlog
 
 from branchline.server.cluster.hearing import Hearing
 from branchline.server.cluster.notes import Note, read_note, write_notes
-from branchline.server.dispatch import Dispatcher, TaskKey, TaskToken
+from branchline.server.dispatch import SharedDispatcher, TaskKey, TaskToken
 from branchline.server.runtime import (
     FailLeasedTask,
     Live,
@@ -44,7 +44,7 @@ class Cluster:
         self,
         store: Store,
         peers: Peers,
-        dispatcher: Dispatcher,
+        dispatcher: SharedDispatcher,
         lives: LiveExecutions,
         hearing: Hearing,
         disconnect: Callable[[], None],
@@ -86,11 +86,13 @@ class Cluster:
             self._outside = True
             self._hearing.poke()
             return
-        buried = await self._peers.bury(SILENCE)
-        if buried:
-            log.warning("servers are gone", servers=buried)
-            await self._take_over()
+        before = set(self._roll)
+        await self._peers.bury(SILENCE)
         await self._call_the_roll()
+        gone = before - set(self._roll)
+        if gone:
+            log.warning("servers are gone", servers=sorted(gone))
+            await self._take_over()
 
     async def stop(self) -> None:
         """Go; the others take what this server had."""

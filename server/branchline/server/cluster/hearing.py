@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from branchline.engine.events import Progress
 from branchline.server.cluster.notes import Note, Said
-from branchline.server.dispatch import Dispatcher, TaskKey
+from branchline.server.dispatch import SharedDispatcher, TaskKey
 from branchline.server.subscriptions import ProgressNote
 
 
@@ -26,7 +26,7 @@ class Hearing(NamedTuple):
     poke: Callable[[], None]
     """There may be tasks for workers."""
 
-    def take(self, note: Note, dispatcher: Dispatcher) -> None:
+    def take(self, note: Note, dispatcher: SharedDispatcher) -> None:
         """Tell everybody."""
         for execution_id in note.changed:
             self.changed(execution_id)
@@ -48,7 +48,7 @@ class Hearing(NamedTuple):
         if note.offers or note.gone or note.look:
             self.poke()
 
-    def _take_said(self, said: Said, dispatcher: Dispatcher) -> None:
+    def _take_said(self, said: Said, dispatcher: SharedDispatcher) -> None:
         told = said.note
         progress = Progress(told.message, told.data, told.time, told.item)
         dispatcher.progress.tell(TaskKey(said.execution_key, said.task), told.branch, progress)

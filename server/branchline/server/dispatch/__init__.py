@@ -1,6 +1,6 @@
 """Tasks on their way to workers: what waits, who has room, who holds what (semantics 7)."""
 
-from branchline.server.dispatch.dispatcher import Assignment, Dispatcher, Pull
+from branchline.server.dispatch.dispatcher import Assignment, Dispatcher
 from branchline.server.dispatch.limits import Limit
 from branchline.server.dispatch.outbox import (
     Ack,
@@ -11,7 +11,8 @@ from branchline.server.dispatch.outbox import (
 )
 from branchline.server.dispatch.payload import Offer, TaskKey, TaskPayload
 from branchline.server.dispatch.progress import LatestProgress, Told, with_progress
-from branchline.server.dispatch.task import PendingTask, Worker
+from branchline.server.dispatch.shared import SharedDispatcher
+from branchline.server.dispatch.task import PendingTask, Pull, Worker
 from branchline.server.dispatch.token import TaskToken, TokenMaker
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "PendingTask",
     "Pull",
     "RecordAnswer",
+    "SharedDispatcher",
     "TaskKey",
     "TaskPayload",
     "TaskToken",

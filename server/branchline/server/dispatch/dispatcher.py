@@ -8,7 +8,6 @@ workers come, go and give signs of life. Nothing here waits or does I/O.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
 
 from branchline.server.clock import Clock
 from branchline.server.dispatch.assign import ReadyTasks, assign
@@ -18,46 +17,25 @@ from branchline.server.dispatch.limits import Limit, Limits
 from branchline.server.dispatch.outbox import CancellationReason, WorkerOutbox
 from branchline.server.dispatch.payload import Offer, TaskKey
 from branchline.server.dispatch.progress import LatestProgress
-from branchline.server.dispatch.task import PendingTask, Worker
+from branchline.server.dispatch.task import PendingTask, Pull, Worker
 from branchline.server.dispatch.token import TaskToken, TokenMaker
 from branchline.server.errors import Reason, ServiceError
 
 Assignment = tuple[PendingTask, Worker]
 
 
-class Pull(NamedTuple):
-    """Room for tasks that wait in the database."""
-
-    offer: Offer
-    workers: list[Worker]
-    """A worker a task."""
-
-
 MOST_READY = 20_000
 """How many waiting tasks are kept in memory; the others stay in the database alone."""
-
-_MOST_PULLS = 20
-"""Offers of which a turn fetches tasks."""
-
-_MOST_PULLED = 200
-"""Tasks of an offer that a turn fetches."""
 
 
 class Dispatcher:
     """The tasks without an outcome and the workers they may go to."""
 
-    def __init__(
-        self, clock: Clock, tokens: TokenMaker, lease: float, *, shared: bool = False
-    ) -> None:
-        """``shared``: other servers have the same database.
+    shared = False
+    """Whether other servers have the same database."""
 
-        Then no task waits here: what finds no worker at once waits in the database, for whichever
-        server has one.
-        """
+    def __init__(self, clock: Clock, tokens: TokenMaker, lease: float) -> None:
         self.tokens = tokens
-        self.shared = shared
-        self.given_back: list[PendingTask] = []
-        """Tasks that shall wait again and still count as this server's in the database."""
         self.lease = lease
         """Seconds."""
         self.limits = Limits()
@@ -82,44 +60,29 @@ class Dispatcher:
         assignments = assign(self._ready, self._roster)
         for _, worker in assignments:
             worker.promised += 1
-        if self.shared:
-            self._leave_out_the_rest()
         return assignments
 
     def pulls(self) -> list[Pull]:
-        """What is to be fetched from the database for workers with room; ``take`` it then."""
-        if not self.shared:
-            return []
-        wanted = []
-        for offer in [offer for offer in self.left_out.offers if self._roster.wants(offer)]:
-            # Whatever is left out from now on is found by the next look.
-            self.left_out.offers.discard(offer)
-            workers = self._reserve(offer)
-            wanted.append(Pull(offer, workers))
-            if len(wanted) == _MOST_PULLS:
-                break
-        return wanted
+        """What is to be fetched from the database for workers with room."""
+        return []
 
     def pulled(self, pulls: Iterable[Pull], tasks: Iterable[PendingTask]) -> None:
         """Hand over what was fetched; what was not gives its worker room again."""
-        now = self._clock.monotonic()
-        fetched: dict[Offer, list[PendingTask]] = {}
-        for task in tasks:
-            fetched.setdefault(task.offer, []).append(task)
-        for pull in pulls:
-            found = fetched.get(pull.offer, [])
-            for worker, task in zip(pull.workers, found, strict=False):
-                worker.promised -= 1
-                self._hand_over(task, worker, now)
-            self._give_up_on(pull.workers[len(found) :])
-            if len(found) == len(pull.workers):
-                self.left_out.offers.add(pull.offer)  # there may be more
 
     def not_pulled(self, pulls: Iterable[Pull]) -> None:
         """Nothing could be fetched."""
-        for pull in pulls:
-            self.left_out.offers.add(pull.offer)
-            self._give_up_on(pull.workers)
+
+    def take_given_back(self) -> list[PendingTask]:
+        """The tasks that are to be stored as waiting."""
+        return []
+
+    def keep_given_back(self, tasks: Iterable[PendingTask]) -> None:
+        """Those could not be stored."""
+
+    @property
+    def has_work(self) -> bool:
+        """Whether workers with room and tasks in the database could come together."""
+        return False
 
     def deliver(self, assignments: Iterable[Assignment]) -> None:
         """The turn is stored: hand the tasks over that it has leased."""
@@ -127,8 +90,8 @@ class Dispatcher:
         now, wall = self._clock.monotonic(), self._clock.now()
         for task, worker in assignments:
             worker.promised -= 1
-            if task.gone or (self._fleet.has_left(worker) and not self.shared):
-                self._take_back(task, worker)
+            if task.gone or self._fleet.has_left(worker):
+                self._miss(task, worker)
                 continue
             task.delivery += 1
             if task.started_at is None:
@@ -165,6 +128,18 @@ class Dispatcher:
             worker.stop(self.token(task), reason)
         self._fleet.free_place(task)
         self._fleet.forget_if_idle(worker)
+
+    def forget(self, key: TaskKey) -> None:
+        """Another server has a task now."""
+        task = self.tasks.get(key)
+        if task is None:
+            return
+        worker = task.worker
+        if worker is not None:
+            worker.held.pop(key, None)
+            self._fleet.free_place(task)
+            self._fleet.forget_if_idle(worker)
+        self._drop(task)
 
     # What workers say
 
@@ -234,16 +209,8 @@ class Dispatcher:
 
     def release(self, task: PendingTask) -> None:
         """Let a leased task wait again; its next delivery has another number."""
-        if task.gone:
-            return
-        self.detach(task)
-        if self.shared:
-            task.gone = True
-            self.tasks.pop(task.key, None)
-            self.limits.forget(task)
-            self.given_back.append(task)
-            self.left_out.add(task.offer, stored=False)
-        else:
+        if not task.gone:
+            self.detach(task)
             self._ready.put_back(task)
 
     def detach(self, task: PendingTask) -> None:
@@ -308,13 +275,6 @@ class Dispatcher:
         """How many tasks wait in memory."""
         return len(self._ready)
 
-    @property
-    def has_work(self) -> bool:
-        """Whether workers with room and tasks in the database could come together."""
-        return self.shared and (
-            bool(self.given_back) or any(map(self._roster.wants, self.left_out.offers))
-        )
-
     def lacks(self, offer: Offer) -> bool:
         """Whether a worker has room for something of which nothing waits in memory."""
         return self._roster.wants(offer) and not self._ready.has(offer)
@@ -323,64 +283,7 @@ class Dispatcher:
         """The token of a task's present delivery."""
         return self.tokens.write(TaskToken(*task.key, task.delivery))
 
-    def forget(self, key: TaskKey) -> None:
-        """Another server has a task now."""
-        task = self.tasks.get(key)
-        if task is None:
-            return
-        worker = task.worker
-        if worker is not None:
-            worker.held.pop(key, None)
-            self._fleet.free_place(task)
-            self._fleet.forget_if_idle(worker)
-        self._drop(task)
-
-    def reset(self) -> None:
-        """Forget all tasks and all workers, who must come again: the others gave this server up."""
-        for task in list(self.tasks.values()):
-            self._drop(task)
-        self.limits = Limits()
-        self.left_out = LeftOut()
-        self.given_back = []
-        self._ready = ReadyTasks()
-        self._fleet = Fleet(self._clock)
-        self._roster = self._fleet.roster
-
     # Inside
-
-    def take_given_back(self) -> list[PendingTask]:
-        """The tasks that are to be stored as waiting."""
-        taken, self.given_back = self.given_back, []
-        return taken
-
-    def _leave_out_the_rest(self) -> None:
-        for offer in self._ready.offers():
-            while (task := self._ready.pop(offer)) is not None:
-                self._drop(task)
-                self.left_out.add(offer, stored=False)
-
-    def _reserve(self, offer: Offer) -> list[Worker]:
-        """Workers for tasks of an offer, one a task."""
-        workers: list[Worker] = []
-        while len(workers) < _MOST_PULLED and (worker := self._roster.take_room(offer)) is not None:
-            worker.promised += 1
-            workers.append(worker)
-        return workers
-
-    def _give_up_on(self, workers: Iterable[Worker]) -> None:
-        """Workers to whom tasks were promised get none."""
-        for worker in workers:
-            worker.promised -= 1
-            self._roster.give_room(worker)
-            if worker.outbox is not None:
-                worker.outbox.stir()
-
-    def _hand_over(self, task: PendingTask, worker: Worker, now: float) -> None:
-        """Let a worker have a task that the database knows as its own already."""
-        self.tasks[task.key] = task
-        self._lease(task, worker, now)
-        if self._fleet.has_left(worker):
-            self.release(task)
 
     def _lease(self, task: PendingTask, worker: Worker, now: float) -> None:
         task.lease_to(worker, now)
@@ -423,6 +326,10 @@ class Dispatcher:
         for key, delivery in named.items():
             token = self.tokens.write(TaskToken(*key, delivery))
             worker.stop(token, CancellationReason.LEASE_LOST)
+
+    def _miss(self, task: PendingTask, worker: Worker) -> None:
+        """A task that is stored as leased does not reach its worker."""
+        self._take_back(task, worker)
 
     def _take_back(self, task: PendingTask, worker: Worker) -> None:
         self._roster.give_room(worker)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from branchline.engine import Execution
 from branchline.engine.events import TaskScheduled
 from branchline.engine.state import Attempt, Memory
@@ -171,3 +173,11 @@ class PendingTask:
         )
         task.delivery = event.deliveries
         return task
+
+
+class Pull(NamedTuple):
+    """Room for tasks that wait in the database."""
+
+    offer: Offer
+    workers: list[Worker]
+    """A worker a task."""

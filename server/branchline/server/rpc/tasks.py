@@ -51,7 +51,7 @@ class Tasks(TaskServiceServicer):
     async def StreamTasks(
         self, requests: AsyncIterator[pb.StreamTasksRequest], context: Context
     ) -> AsyncIterator[pb.StreamTasksResponse]:
-        hello = await anext(requests, None)
+        hello = await _first(requests)
         if hello is None or not hello.HasField("hello"):
             raise invalid_field("hello", "must be in the first message of the stream")
         worker, outbox = await self._connect(hello.hello)
@@ -140,8 +140,7 @@ class Tasks(TaskServiceServicer):
         except ServiceError as error:
             outbox.close(error)
         except DecodeError:
-            message = "a message of the stream is no StreamTasksRequest"
-            outbox.close(ServiceError(Reason.INVALID_FIELD, message))
+            outbox.close(_garbled())
         except Exception:
             log.exception("reading a worker's stream failed", worker=worker.id)
             outbox.close(internal())
@@ -174,6 +173,20 @@ class Tasks(TaskServiceServicer):
         answered: asyncio.Future[ServiceError | None] = asyncio.get_running_loop().create_future()
         self._outcomes.report(outcome, partial(_settle, answered))
         return ack_message(Ack(outcome.token, await answered))
+
+
+async def _first(
+    requests: AsyncIterator[pb.StreamTasksRequest],
+) -> pb.StreamTasksRequest | None:
+    try:
+        return await anext(requests, None)
+    except DecodeError:
+        raise _garbled() from None
+
+
+def _garbled() -> ServiceError:
+    message = "a message of the stream is no StreamTasksRequest"
+    return ServiceError(Reason.INVALID_FIELD, message)
 
 
 def _settle(answered: asyncio.Future[ServiceError | None], error: ServiceError | None) -> None:

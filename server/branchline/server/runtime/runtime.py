@@ -314,8 +314,7 @@ class Runtime:
         self._dispatcher.retract(turn.tasks.values())
         self._dispatcher.unassign(turn.assignments)
         self._dispatcher.not_pulled(turn.pulls)
-        if self._dispatcher.shared:
-            self._dispatcher.given_back += turn.released
+        self._dispatcher.keep_given_back(turn.released)
         for change in turn.changes.values():
             self._lives.drop(change.live)
 

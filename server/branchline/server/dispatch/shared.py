@@ -1,0 +1,147 @@
+"""The dispatcher of a server that shares its database with others.
+
+No task waits in memory: what finds no worker at once waits in the database, for whichever server
+has one, and is fetched from there together with the commit of a turn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from branchline.server.clock import Clock
+from branchline.server.dispatch.assign import ReadyTasks
+from branchline.server.dispatch.dispatcher import Assignment, Dispatcher
+from branchline.server.dispatch.fleet import Fleet
+from branchline.server.dispatch.left_out import LeftOut
+from branchline.server.dispatch.limits import Limits
+from branchline.server.dispatch.payload import Offer
+from branchline.server.dispatch.task import PendingTask, Pull, Worker
+from branchline.server.dispatch.token import TokenMaker
+
+_MOST_PULLS = 20
+"""Offers of which a turn fetches tasks."""
+
+_MOST_PULLED = 200
+"""Tasks of an offer that a turn fetches."""
+
+
+class SharedDispatcher(Dispatcher):
+    """Knows the tasks that this server's workers have; the others are in the database."""
+
+    shared = True
+
+    def __init__(self, clock: Clock, tokens: TokenMaker, lease: float) -> None:
+        super().__init__(clock, tokens, lease)
+        self._given_back: list[PendingTask] = []
+        """Tasks that shall wait again and still count as this server's in the database."""
+
+    def assign(self) -> list[Assignment]:
+        """See Dispatcher."""
+        assignments = super().assign()
+        for offer in self._ready.offers():
+            while (task := self._ready.pop(offer)) is not None:
+                self._drop(task)
+                self.left_out.add(offer, stored=False)
+        return assignments
+
+    def pulls(self) -> list[Pull]:
+        """See Dispatcher; each of them is to be handed to ``pulled`` or ``not_pulled``."""
+        wanted = []
+        for offer in [offer for offer in self.left_out.offers if self._roster.wants(offer)]:
+            # Whatever is left out from now on is found by the next look.
+            self.left_out.offers.discard(offer)
+            workers = self._reserve(offer)
+            wanted.append(Pull(offer, workers))
+            if len(wanted) == _MOST_PULLS:
+                break
+        return wanted
+
+    def pulled(self, pulls: Iterable[Pull], tasks: Iterable[PendingTask]) -> None:
+        """See Dispatcher."""
+        now = self._clock.monotonic()
+        fetched: dict[Offer, list[PendingTask]] = {}
+        for task in tasks:
+            fetched.setdefault(task.offer, []).append(task)
+        for pull in pulls:
+            found = fetched.get(pull.offer, [])
+            for worker, task in zip(pull.workers, found, strict=False):
+                worker.promised -= 1
+                self._hand_over(task, worker, now)
+            self._give_up_on(pull.workers[len(found) :])
+            if len(found) == len(pull.workers):
+                self.left_out.offers.add(pull.offer)  # there may be more
+
+    def not_pulled(self, pulls: Iterable[Pull]) -> None:
+        """See Dispatcher."""
+        for pull in pulls:
+            self.left_out.offers.add(pull.offer)
+            self._give_up_on(pull.workers)
+
+    def take_given_back(self) -> list[PendingTask]:
+        """See Dispatcher."""
+        taken, self._given_back = self._given_back, []
+        return taken
+
+    def keep_given_back(self, tasks: Iterable[PendingTask]) -> None:
+        """See Dispatcher."""
+        self._given_back += tasks
+
+    @property
+    def has_work(self) -> bool:
+        """See Dispatcher."""
+        return bool(self._given_back) or any(map(self._roster.wants, self.left_out.offers))
+
+    def release(self, task: PendingTask) -> None:
+        """Let a leased task wait again, in the database; what its activity said is kept."""
+        if task.gone:
+            return
+        self.detach(task)
+        task.gone = True
+        self.tasks.pop(task.key, None)
+        self.limits.forget(task)
+        self._given_back.append(task)
+        self.left_out.add(task.offer, stored=False)
+
+    def reset(self) -> None:
+        """Forget all tasks and all workers, who must come again: the others gave this server up."""
+        for task in list(self.tasks.values()):
+            self._drop(task)
+        self.limits = Limits()
+        self.left_out = LeftOut()
+        self._given_back = []
+        self._ready = ReadyTasks()
+        self._fleet = Fleet(self._clock)
+        self._roster = self._fleet.roster
+
+    # Inside
+
+    def _miss(self, task: PendingTask, worker: Worker) -> None:
+        """See Dispatcher: the database knows the task as the worker's."""
+        if task.gone:
+            self._take_back(task, worker)
+            return
+        task.delivery += 1
+        self._hand_over(task, worker, self._clock.monotonic())
+
+    def _reserve(self, offer: Offer) -> list[Worker]:
+        """Workers for tasks of an offer, one a task."""
+        workers: list[Worker] = []
+        while len(workers) < _MOST_PULLED and (worker := self._roster.take_room(offer)) is not None:
+            worker.promised += 1
+            workers.append(worker)
+        return workers
+
+    def _give_up_on(self, workers: Iterable[Worker]) -> None:
+        """Workers to whom tasks were promised get none."""
+        for worker in workers:
+            worker.promised -= 1
+            self._roster.give_room(worker)
+            if worker.outbox is not None:
+                worker.outbox.stir()
+
+    def _hand_over(self, task: PendingTask, worker: Worker, now: float) -> None:
+        """Let a worker have a task that the database knows as its own already."""
+        self.tasks[task.key] = task
+        self._lease(task, worker, now)
+        if self._fleet.has_left(worker):
+            self.release(task)
