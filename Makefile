@@ -4,7 +4,7 @@
 VENV  := .venv
 BIN   := $(VENV)/bin
 STAMP := $(VENV)/.installed
-CODE  := engine server client tests examples proto/generate.py proto/reference
+CODE  := engine server client tests examples bench proto/generate.py proto/reference
 ARGS  ?=
 SECONDS ?= 180
 SEED  ?=
@@ -43,7 +43,7 @@ chaos: $(STAMP) ## Break everything while it works, and check what was promised
 	$(BIN)/python -m tests.chaos --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 .PHONY: bench
-bench: $(STAMP) ## Measure costs and write docs/performance.md (twenty minutes; ARGS=--quick: five)
+bench: $(STAMP) ## Measure costs and write docs/performance.md (ten minutes; ARGS=--quick: four)
 	$(BIN)/python bench/all.py $(ARGS)
 
 .PHONY: fuzz

@@ -1,5 +1,8 @@
 """What a commit costs: python bench/store.py [folder on the disk to be measured].
 
+Or on PostgreSQL: python bench/store.py --postgres URL, of any database of a server in which the
+user may create others. The CPU time of PostgreSQL itself is not counted.
+
 A transition here is a finished step of a running execution: a history row, a task that goes and
 one that comes. A waiting execution is a start with a small history and a due time.
 """
@@ -10,9 +13,12 @@ import argparse
 import asyncio
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from itertools import count
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from branchline.server.storage import (
     Batch,
@@ -83,10 +89,9 @@ def changes(group: int) -> Iterator[Batch]:
         yield batch
 
 
-async def measure(folder: Path, kind: Callable[[int], Iterator[Batch]], group: int) -> None:
+async def measure(url: str, kind: Callable[[int], Iterator[Batch]], group: int) -> None:
     """Commit batches one after the other and print what that took."""
-    path = folder / f"{kind.__name__}-{group}.db"
-    store = await Store.open(f"sqlite:///{path}")
+    store = await Store.open(url)
     await store.commit(Batch(started=[execution(number) for number in range(1000)]))
     batches, commits, times = kind(group), 0, []
     began, cpu = time.perf_counter(), time.process_time()
@@ -103,25 +108,57 @@ async def measure(folder: Path, kind: Callable[[int], Iterator[Batch]], group: i
     print(
         f"{kind.__name__:12} {group:6,} {commits / elapsed:10,.0f} {rows / elapsed:10,.0f}"
         f" {cpu / rows * 1e6:8.1f} {times[len(times) // 2] * 1e3:8.2f}"
-        f" {times[int(len(times) * 0.99)] * 1e3:8.2f} {path.stat().st_size / rows:8,.0f}"
+        f" {times[int(len(times) * 0.99)] * 1e3:8.2f} {size_of(url, rows)}"
     )
 
 
-async def measure_all(folder: Path) -> None:
-    """Measure all kinds of batches in three sizes."""
+def size_of(url: str, rows: int) -> str:
+    """How much of a file a row takes."""
+    if not url.startswith("sqlite"):
+        return f"{'':8}"
+    return f"{Path(url.removeprefix('sqlite:///')).stat().st_size / rows:8,.0f}"
+
+
+async def measure_all(url: Callable[[str], AbstractAsyncContextManager[str]]) -> None:
+    """Measure all kinds of batches in three sizes, each in a database of its own."""
     print("kind          group  commits/s     rows/s   CPU µs   p50 ms   p99 ms  bytes/row")
     for kind in (transitions, starts, changes):
         for group in (1, 10, 100):
-            await measure(folder, kind, group)
+            async with url(f"bench_{kind.__name__}_{group}") as database:
+                await measure(database, kind, group)
+
+
+@asynccontextmanager
+async def file(folder: Path, name: str) -> AsyncIterator[str]:
+    """A SQLite file."""
+    yield f"sqlite:///{folder / name}.db"
+
+
+@asynccontextmanager
+async def database(server: str, name: str) -> AsyncIterator[str]:
+    """A database of a PostgreSQL server, which is dropped afterwards."""
+    import asyncpg
+
+    connection = await asyncpg.connect(server)
+    await connection.execute(f"CREATE DATABASE {name}")
+    try:
+        yield urlsplit(server)._replace(path=f"/{name}").geturl()
+    finally:
+        await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        await connection.close()
 
 
 def main() -> None:
-    """Measure in a new folder of the disk that was named."""
+    """Measure in a new folder of the disk that was named, or in new databases of a server."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, nargs="?", default=Path())
+    parser.add_argument("--postgres", metavar="URL", help="a PostgreSQL, in place of SQLite")
     arguments = parser.parse_args()
+    if arguments.postgres:
+        asyncio.run(measure_all(partial(database, arguments.postgres)))
+        return
     with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
-        asyncio.run(measure_all(Path(folder).resolve()))
+        asyncio.run(measure_all(partial(file, Path(folder).resolve())))
 
 
 if __name__ == "__main__":

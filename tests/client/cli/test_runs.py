@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -134,18 +135,23 @@ def test_a_database_that_cannot_be_used_is_an_error_without_traceback(
     assert result.err.startswith("branchline: the server cannot start: ")
 
 
+@pytest.mark.parametrize("command", [["run", "greet.yaml"], ["server"], ["dev"]])
 def test_a_server_that_is_not_installed_is_told_with_the_remedy(
-    branchline: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, command: list[str]
 ) -> None:
-    monkeypatch.setitem(sys.modules, "sqlalchemy", None)
-    for name in [name for name in sys.modules if name.startswith("branchline.server.")]:
-        if name != "branchline.server.logs":
-            monkeypatch.delitem(sys.modules, name)
-    for command in (("run", write(tmp_path, "g.yaml", GREET)), ("server",), ("dev",)):
-        result = branchline(*command)
-        assert result.code == 1
-        assert "the server needs sqlalchemy, which is not installed" in result.err
-        assert 'pip install "branchline[server]"' in result.err
+    """In a process of its own, where nothing of the server is imported yet."""
+    write(tmp_path, "greet.yaml", GREET)
+    code = "import sys; sys.modules['sqlalchemy'] = None; from branchline.client.cli import main"
+    process = subprocess.run(
+        [sys.executable, "-c", f"{code}; sys.exit(main({command!r}))"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert process.returncode == 1
+    assert "the server needs sqlalchemy, which is not installed" in process.stderr
+    assert 'pip install "branchline[server]"' in process.stderr
 
 
 def test_a_fault_inside_of_the_server_is_no_missing_server(

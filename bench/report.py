@@ -1,0 +1,87 @@
+"""Writes the results into docs/performance.md, between its markers: python bench/report.py."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from measuring import shown
+
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS = ROOT / "bench" / "results.json"
+PAGE = ROOT / "docs" / "performance.md"
+BEGIN, END = "<!-- bench: begin -->", "<!-- bench: end -->"
+
+_INTRODUCTION = f"""# Performance
+
+What Branchline costs, and that the cost stays flat: a step of a loop, an item of an `each`, or a
+start costs the same however much came before it and whatever else the database holds. `make bench`
+measures it and writes the tables below; [bench/README.md](../bench/README.md) has the commands.
+
+All costs are CPU time, not wall time, and medians of several runs: they tell more on a machine
+that others use too. "Server" means a server, a worker and a client in one process together.
+
+{BEGIN}
+{END}
+"""
+
+
+def write(results: Path = RESULTS, page: Path = PAGE) -> None:
+    """Replace what stands between the markers; the page is made if it is not there."""
+    text = page.read_text() if page.exists() else _INTRODUCTION
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise SystemExit(f"{page} lacks the markers {BEGIN} and {END}")
+    found = json.loads(results.read_text()) if results.exists() else {}
+    page.write_text(f"{before}{BEGIN}\n{_tables(found)}{END}{after}")
+
+
+def _tables(found: dict[str, dict[str, Any]]) -> str:
+    series = [result for result in found.values() if "points" in result]
+    figures = [result for result in found.values() if "value" in result]
+    machine = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
+    return "\n".join(
+        [
+            f"\nMeasured on {machine}.\n",
+            "| what grows | cost | smallest | largest | times a doubling | at most | |",
+            "| --- | --- | --- | --- | --- | --- | --- |",
+            *map(_series_row, series),
+            "",
+            "| what | figure | |",
+            "| --- | --- | --- |",
+            *map(_figure_row, figures),
+            "\n",
+        ]
+    )
+
+
+def _series_row(result: dict[str, Any]) -> str:
+    (small, first), (large, last) = result["points"][0], result["points"][-1]
+    good = "flat" if result["limit"] < 2 else "linear"  # noqa: PLR2004 - 1 and 2, and some noise
+    cells = [
+        f"{result['name']}: {result['size']}",
+        result["cost"],
+        f"{small:,.0f}: {shown(first)} µs",
+        f"{large:,.0f}: {shown(last)} µs",
+        f"{result['growth']:.2f}",
+        f"{result['limit']}",
+        good if result["growth"] <= result["limit"] else f"**not {good}**",
+    ]
+    return _row(cells)
+
+
+def _figure_row(result: dict[str, Any]) -> str:
+    return _row([result["name"], f"{shown(result['value'])} {result['unit']}", result["note"]])
+
+
+def _row(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+if __name__ == "__main__":
+    write()
