@@ -59,10 +59,14 @@ def _arrived(state: Execution, join: Join, join_state: JoinState) -> list[Branch
     if not join.branches:
         return _arrived_of_all(state, join, join_state)
     needed = join.count or len(join.branches)
+    if _most_arrived(state, join_state) < needed:
+        return None
     spare = len(join.branches) - needed
     waiting = set(join_state.waiting)
     arrived = []
-    for name in join.branches:
+    # From the last: branches mostly arrive in the order in which they began, and whoever is
+    # missing is found the sooner.
+    for name in reversed(join.branches):
         branch = _latest(state, name)
         if branch is not None and _has_arrived(branch, waiting, join_state.taken):
             arrived.append(branch)
@@ -70,7 +74,13 @@ def _arrived(state: Execution, join: Join, join_state: JoinState) -> list[Branch
             return None
         else:
             spare -= 1
-    return arrived
+    return arrived[::-1]
+
+
+def _most_arrived(state: Execution, join_state: JoinState) -> int:
+    """More branches than so many cannot have arrived; this takes no time to know."""
+    ended = len(state.branches) - sum(state.live.values())
+    return ended + len(join_state.waiting)
 
 
 def _arrived_of_all(state: Execution, join: Join, join_state: JoinState) -> list[Branch] | None:
@@ -78,6 +88,8 @@ def _arrived_of_all(state: Execution, join: Join, join_state: JoinState) -> list
     waiting = join_state.waiting
     if not join.count and sum(state.live.values()) > len(waiting):
         return None
+    if join.count and _most_arrived(state, join_state) <= join.count:
+        return None  # the first of those that wait here is the one that goes on
     ended = [
         branch
         for branch in state.branches.values()

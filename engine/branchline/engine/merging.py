@@ -26,9 +26,10 @@ def merged(state: Execution, branch: Branch, merges: Iterable[Merge]) -> Variabl
     # All is read before anything is written: a branch may take from its own variables.
     copies = [(merge, _source(state.branches[merge.branch], merge)) for merge in merges]
     variables = dict(branch.variables)
-    for merge, document in copies:
-        if document is not None:
-            paths.write(variables, merge.destination, document)
+    paths.write_all(
+        variables,
+        [(merge.destination, document) for merge, document in copies if document is not None],
+    )
     return variables
 
 

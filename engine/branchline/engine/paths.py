@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 from branchline.engine.values import Json, Variables, encode, members
 
 
@@ -15,13 +18,26 @@ def read(variables: Variables, path: str) -> Json | None:
     return document
 
 
-def write(variables: Variables, path: str, document: Json) -> None:
-    """Put a document at a path; what is no object on the way is replaced (semantics 6.4)."""
-    names = path.split(".")
-    objects = [variables]
-    for name in names[:-1]:
-        inner = objects[-1].get(name)
-        objects.append((members(inner) or {}) if inner is not None else {})
-    objects[-1][names[-1]] = document
-    for index in range(len(names) - 2, -1, -1):
-        objects[index][names[index]] = encode(objects[index + 1])
+def write_all(variables: Variables, documents: Iterable[tuple[str, Json]]) -> None:
+    """Put documents at their paths, one after the other (semantics 6.4).
+
+    What is no object on the way is replaced. However many paths lead into an object, it is read
+    and written once.
+    """
+    opened: dict[str, Any] = dict(variables)
+    for path, document in documents:
+        *way, last = path.split(".")
+        target = opened
+        for name in way:
+            target = _open(target, name)
+        target[last] = document
+    for name, value in opened.items():
+        variables[name] = encode(value) if isinstance(value, dict) else value
+
+
+def _open(within: dict[str, Any], name: str) -> dict[str, Any]:
+    """The object of a name, which is empty when there was none."""
+    value = within.get(name)
+    if not isinstance(value, dict):
+        value = within[name] = {} if value is None else dict(members(value) or {})
+    return value

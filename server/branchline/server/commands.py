@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -74,6 +75,21 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+_THRESHOLDS = (50_000, 20, 50)
+"""How many new objects, and how many rounds, the garbage collector waits for."""
+
+
+def _calm_collector() -> None:
+    """Have the garbage collector look less often, and never at what was there at the start.
+
+    Hardly anything here is a cycle. By default a seventh of a busy server's time goes into
+    looking for some.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_THRESHOLDS)
+
+
 def _run(main: Coroutine[None, None, int]) -> int:
     try:
         import uvloop
@@ -94,6 +110,7 @@ async def _serve(settings: Settings) -> int:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     try:
         async with App(settings) as app:
+            _calm_collector()
             stopped = asyncio.create_task(stop.wait())
             ends: list[asyncio.Future[Any]] = [stopped, app.failed]
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
