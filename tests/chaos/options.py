@@ -57,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
         "--database",
         choices=("sqlite", "postgresql"),
         default=default.database,
-        help="sqlite, or postgresql, with which this test has not been tried yet",
+        help="sqlite, or postgresql, which several servers may share",
     )
     parser.add_argument("--servers", type=_count, default=default.servers, help=_help("servers"))
     parser.add_argument("--workers", type=_count, default=default.workers, help=_help("workers"))
