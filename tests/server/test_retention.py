@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -22,7 +23,7 @@ from tests.server.door import Door
 from tests.server.families import family, got
 from tests.server.flows import flow, listen, spawn, work
 from tests.server.refusals import refused
-from tests.server.serving import Served, serving
+from tests.server.serving import SUITE, Served, serving
 from tests.server.worker import failed
 
 GONE = (StatusCode.NOT_FOUND, "EXECUTION_NOT_FOUND")
@@ -90,6 +91,7 @@ async def test_a_workflow_may_have_a_time_of_its_own(path: Path, clock: HandCloc
         assert await ids(served) == {started["kept"]}
 
 
+@pytest.mark.skipif(os.environ.get(SUITE) == "postgresql", reason="it looks into the file")
 async def test_nothing_of_an_execution_is_left(path: Path, clock: HandClock) -> None:
     async with serving(path, clock, retention="1s") as served:
         await served.register(flow(listen(wait=1e6)))

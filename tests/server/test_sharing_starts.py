@@ -65,9 +65,7 @@ async def test_one_id_at_both_at_once_is_given_once(both: tuple[Served, Served])
     await both[0].register(flow(listen()))
     for number in range(10):
         wanted = f"order-{number}"
-        answers = await asyncio.gather(
-            *(attempt(served.start(id=wanted)) for served in both)
-        )
+        answers = await asyncio.gather(*(attempt(served.start(id=wanted)) for served in both))
         refusals = [answer for answer in answers if isinstance(answer, Refusal)]
         assert [refusal.what for refusal in refusals] == [EXISTS]
         assert wanted in answers

@@ -130,7 +130,7 @@ async def test_a_deleted_execution_leaves_nothing(store: Store) -> None:
     keys = [1, 2, 3]
     await store.commit(
         Batch(
-            started=[execution(key, request_id=f"r-{key}") for key in keys],
+            started=[execution(key, close_time=NOW, request_id=f"r-{key}") for key in keys],
             history=[transition(key, first, first) for key in keys for first in (1, 2)],
             snapshots=[snapshot(key, 1) for key in keys],
             tasks_added=[task(key, number) for key in keys for number in (1, 2)],

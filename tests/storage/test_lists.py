@@ -104,8 +104,11 @@ async def test_all_conditions_together_must_hold(store: Store) -> None:
 
 async def test_labels_go_with_their_execution(store: Store) -> None:
     labels = {"a": "1", "b": "\x01"}
-    await store.commit(Batch(started=[execution(key, labels=labels) for key in range(1, 301)]))
-    await store.commit(Batch(started=[execution(301)], deleted=[*range(1, 300), 301]))
+    rows = [execution(key, close_time=NOW, labels=labels) for key in range(1, 301)]
+    await store.commit(Batch(started=rows))
+    await store.commit(
+        Batch(started=[execution(301, close_time=NOW)], deleted=[*range(1, 300), 301])
+    )
     for name, value in labels.items():
         assert await keys(store, replace(EVERY, labels={name: value})) == [300]
     # What was left behind would be in the way now.

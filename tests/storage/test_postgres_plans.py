@@ -155,7 +155,7 @@ async def test_no_write_scans_even_where_that_would_be_the_quickest() -> None:
     keys = range(1, 65)
     batch = Batch(
         started=[execution(key, labels={"colour": "red"}) for key in keys],
-        changed=[ExecutionChange(key, 2) for key in keys],
+        changed=[ExecutionChange(key, 2, close_time=NOW) for key in keys],
         history=[transition(key, 1, 1) for key in keys],
         snapshots=[snapshot(key, 1) for key in keys],
         tasks_added=[task(key) for key in keys],

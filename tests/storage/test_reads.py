@@ -143,7 +143,9 @@ async def test_what_is_due_comes_in_the_order_of_time(store: Store) -> None:
 
 
 async def test_what_is_no_longer_due_is_forgotten(store: Store) -> None:
-    await store.commit(Batch(started=[execution(1, wake_at=10), execution(2, wake_at=20)]))
+    await store.commit(
+        Batch(started=[execution(1, wake_at=10), execution(2, wake_at=20, close_time=NOW)])
+    )
     await store.commit(Batch(changed=[ExecutionChange(1, RUNNING, wake_at=None)]))
     assert await store.next_due() == 20
     await store.commit(Batch(deleted=[2]))

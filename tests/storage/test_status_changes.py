@@ -88,7 +88,7 @@ async def test_a_refused_commit_takes_no_position(store: Store) -> None:
 
 
 async def test_a_deleted_execution_is_left_out_and_its_entries_stay(store: Store) -> None:
-    await store.commit(Batch(started=[execution(1), execution(2)]))
+    await store.commit(Batch(started=[execution(1, close_time=NOW), execution(2)]))
     await change(store, (1, COMPLETED), (2, COMPLETED))
     await change(store, (1, RUNNING))
     await store.commit(Batch(deleted=[1]))

@@ -48,6 +48,22 @@ class Loop(Protocol):
         ...
 
 
+class Api(Protocol):
+    """What callers and workers connect to."""
+
+    async def start(self, address: str) -> int:
+        """Serve at an address. Returns the port. Raises ``CannotListen``."""
+        ...
+
+    async def stop_serving(self) -> None:
+        """Tell health checks that the server is going down."""
+        ...
+
+    async def stop(self, grace: float) -> None:
+        """Take no new calls and end after those under way, at most so many seconds later."""
+        ...
+
+
 class App:
     """A server: ``async with App(settings) as app`` serves until the context ends."""
 
@@ -79,9 +95,7 @@ class App:
 
         Raises ``CannotOpen`` and ``CannotListen``.
         """
-        settings = self.settings
-        options = SqliteOptions(synchronous=settings.synchronous)
-        self._store = await Store.open(settings.database_url, sqlite=options)
+        self._store = await self.open_store()
         try:
             await self._set_clock()
             self._build()
@@ -89,12 +103,21 @@ class App:
                 await self._backlog.restore()
             else:
                 await self._cluster.start()
-            self.port = await self._rpc.start(settings.listen)
+            self.port = await self._rpc.start(self.settings.listen)
         except BaseException:
             await self._store.close()
             raise
         self._start_loops()
-        log.info("serving", address=settings.listen, port=self.port)
+        log.info("serving", address=self.settings.listen, port=self.port)
+
+    async def open_store(self) -> Store:
+        """What it keeps everything in; raises ``CannotOpen``."""
+        options = SqliteOptions(synchronous=self.settings.synchronous)
+        return await Store.open(self.settings.database_url, sqlite=options)
+
+    def make_api(self, workflows: WorkflowsRpc, executions: ExecutionsRpc, tasks: TasksRpc) -> Api:
+        """What it serves callers and workers with."""
+        return RpcServer(workflows, executions, tasks, self.settings.max_message)
 
     async def stop(self) -> None:
         """Take in nothing more, finish what was taken in, end all streams, close the database."""
@@ -148,26 +171,30 @@ class App:
         self._runtime.on_stored.append(self._stored)
         self._runtime.on_deleted.append(self._subscriptions.publish_deletion)
         self._feed = StatusFeed(self._store)
-        self._status_retention = StatusRetention(self._store, clock, settings.status_changes_kept)
+        self._loops.append(StatusRetention(self._store, clock, settings.status_changes_kept))
         if peers is not None and isinstance(dispatcher, SharedDispatcher):
             self._share(peers, dispatcher, lives, loader)
         else:
             self._loops.append(self._backlog)
+        self._build_api(catalog, dispatcher, tokens)
+
+    def _build_api(self, catalog: Catalog, dispatcher: Dispatcher, tokens: TokenMaker) -> None:
+        """What callers and workers meet."""
+        settings = self.settings
         executions = Executions(
             self._store, catalog, self._runtime, self._subscriptions, self._feed
         )
         self.retention = Retention(
-            self._store, executions.delete, clock, settings.retention_rules()
+            self._store, executions.delete, self._clock, settings.retention_rules()
         )
-        self._loops += [self._status_retention, self.retention]
+        self._loops.append(self.retention)
         visits = VisitReader(self._store, catalog, dispatcher.progress)
         limits = Limits(settings.max_payload)
         outcomes = OutcomeReader(self._workers, tokens, limits)
-        self._rpc = RpcServer(
+        self._rpc = self.make_api(
             WorkflowsRpc(catalog, settings.max_payload),
             ExecutionsRpc(executions, visits, dispatcher, limits),
             TasksRpc(self._workers, outcomes),
-            settings.max_message,
         )
 
     def _share(
@@ -189,6 +216,7 @@ class App:
         self._runtime.sharing = cluster
         loader.refresh = cluster.refresh
         self._workers.adopt = cluster.adopt
+        self._workers.find = cluster.find
         self._timers.owns = cluster.owns
         relay = Relay(peers, cluster.has_others)
         self._workers.relay = relay.tell

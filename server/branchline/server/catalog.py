@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections import OrderedDict
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -38,6 +40,8 @@ class Catalog:
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
         self._latest_versions = Coalesced(lambda names: guarded(store.latest_versions(names)))
+        # In one question, so that those who ask at the same time go on in their order.
+        self._rows = Coalesced(self._read)
         self._clock = clock
         self._plans: OrderedDict[tuple[str, int], Plan] = OrderedDict()
         self._latest: dict[str, int] = {}
@@ -87,8 +91,17 @@ class Catalog:
         """The latest version of each workflow, by name."""
         return await guarded(self._store.workflows(after, limit))
 
+    async def _read(
+        self, wanted: Sequence[tuple[str, int]]
+    ) -> Mapping[tuple[str, int], WorkflowRow]:
+        rows = await asyncio.gather(
+            *(guarded(self._store.workflow(name, version or None)) for name, version in wanted)
+        )
+        found = zip(wanted, rows, strict=True)
+        return {asked: row for asked, row in found if row is not None}
+
     async def _row(self, name: str, version: int) -> WorkflowRow:
-        row = await guarded(self._store.workflow(name, version or None))
+        row = await self._rows.get((name, version))
         if row is None:
             what = f'no version {version} of the workflow "{name}"'
             message = what if version else f'no workflow "{name}"'

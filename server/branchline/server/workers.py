@@ -14,6 +14,7 @@ from branchline.server.dispatch import (
     Delivery,
     Dispatcher,
     Offer,
+    PendingTask,
     TaskKey,
     TaskToken,
     Worker,
@@ -29,6 +30,10 @@ _ONE_TURN = 0.05
 
 
 async def _nothing_to_adopt(_tokens: Sequence[TaskToken]) -> None:
+    """There is no other server."""
+
+
+async def _nothing_to_find(_token: TaskToken) -> None:
     """There is no other server."""
 
 
@@ -59,6 +64,8 @@ class Workers:
         self._clock = clock
         self.adopt: Callable[[Sequence[TaskToken]], Awaitable[None]] = _nothing_to_adopt
         """Takes deliveries from whichever server has them, where there can be others."""
+        self.find: Callable[[TaskToken], Awaitable[PendingTask | None]] = _nothing_to_find
+        """Looks at a delivery that another server has, and leaves it there."""
         self.relay: Callable[[TaskKey, str, ProgressNote], None] = _nobody_to_tell
         """Tells other servers what activities say."""
         self._outboxes: set[WorkerOutbox] = set()
@@ -99,7 +106,9 @@ class Workers:
         self._runtime.poke()
         try:
             with suppress(TimeoutError):
-                await asyncio.wait_for(outbox.wait(), max(wait, _ONE_TURN))
+                async with asyncio.timeout(max(wait, _ONE_TURN)):
+                    while not outbox.has_tasks and outbox.closed is None:
+                        await outbox.wait()
             self._dispatcher.drain(worker, outbox)
             while worker.promised and outbox.closed is None:
                 await outbox.wait()
@@ -126,8 +135,8 @@ class Workers:
 
         Raises ``ServiceError`` when the task's lease has ended.
         """
-        await guarded(self.adopt([token]))
-        task = self._dispatcher.heartbeat(token)
+        # Its worker may have a stream at another server, which goes on to look after it.
+        task = self._dispatcher.heartbeat(token) or await guarded(self.find(token))
         if task is None:
             raise ServiceError(Reason.LEASE_LOST, "the task's lease has ended")
         payload = task.payload
@@ -144,11 +153,18 @@ class Workers:
         """Take in an outcome or a record."""
         self._runtime.submit_urgent(request)
 
+    async def take_up(self, tokens: Sequence[TaskToken]) -> None:
+        """Before signs of life: take those deliveries that other servers have.
+
+        Raises ``ServiceError`` when it cannot be told who has them.
+        """
+        await guarded(self.adopt(tokens))
+
     def heartbeat(self, token: TaskToken, message: str, data: Json) -> bool:
         """A task's code gave a sign of life; whether its lease still stands."""
         task = self._dispatcher.heartbeat(token)
         if task is None:
-            return self._adopt_later(token)
+            return False
         if message or data != NULL:
             payload, now = task.payload, self._clock.now()
             progress = Progress(message, data, now, payload.item)
@@ -165,15 +181,6 @@ class Workers:
             )
             self._subscriptions.publish_progress(payload.execution_id, note)
             self.relay(task.key, payload.execution_id, note)
-        return True
-
-    def _adopt_later(self, token: TaskToken) -> bool:
-        """Take a delivery from another server, if there can be one; whether it may stand."""
-        if not self._dispatcher.shared:
-            return False
-        task = asyncio.ensure_future(self.adopt([token]))
-        # The next sign of life tries again.
-        task.add_done_callback(lambda done: done.cancelled() or done.exception())
         return True
 
     def reset(self) -> None:

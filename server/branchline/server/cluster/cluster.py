@@ -8,13 +8,13 @@ that finds itself given up forgets what it had and comes again under another id.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 
 import structlog
 
 from branchline.server.cluster.hearing import Hearing
 from branchline.server.cluster.notes import Note, read_note, write_notes
-from branchline.server.dispatch import SharedDispatcher, TaskKey, TaskToken
+from branchline.server.dispatch import PendingTask, SharedDispatcher, TaskKey, TaskToken
 from branchline.server.runtime import (
     FailLeasedTask,
     Live,
@@ -25,7 +25,8 @@ from branchline.server.runtime import (
 )
 from branchline.server.runtime.requests import AnyRequest, Order
 from branchline.server.runtime.turn import Turn
-from branchline.server.storage import Peers, Store, StoreError, TaskHold
+from branchline.server.storage import Peers, Store, StoreError, TaskHold, TaskRow
+from branchline.server.storage import TaskKey as RowKey
 from branchline.server.tasks import pending_task
 
 log = structlog.get_logger(__name__)
@@ -35,6 +36,9 @@ BEAT = 1.0
 
 SILENCE = 5.0
 """Seconds after which a server is given up."""
+
+_BEATS_A_LOOK = 5
+"""After so many signs of life workers with room are served anew, whatever the others have told."""
 
 
 class Cluster:
@@ -57,6 +61,8 @@ class Cluster:
         self._disconnect = disconnect
         """Ends the streams of all workers, who come again."""
         self._roll: list[str] = []
+        self._beats = 0
+        self._work: set[asyncio.Task[None]] = set()
         self._outside = True
         """Whether this server has to come (again) before it does anything."""
 
@@ -86,13 +92,14 @@ class Cluster:
             self._outside = True
             self._hearing.poke()
             return
-        before = set(self._roll)
         await self._peers.bury(SILENCE)
-        await self._call_the_roll()
-        gone = before - set(self._roll)
-        if gone:
-            log.warning("servers are gone", servers=sorted(gone))
-            await self._take_over()
+        if await self._call_the_roll():
+            await self._look_at_waiting()
+        self._beats += 1
+        if self._beats % _BEATS_A_LOOK == 0:
+            # A task may have been skipped while a transaction had it that was then rolled back.
+            self._dispatcher.look_everywhere()
+            self._hearing.poke()
 
     async def stop(self) -> None:
         """Go; the others take what this server had."""
@@ -112,21 +119,23 @@ class Cluster:
 
     async def adopt(self, tokens: Sequence[TaskToken]) -> None:
         """Take deliveries that workers report here, from whichever server has them."""
-        tasks = self._dispatcher.tasks
         unknown = [
             TaskHold(*token)
             for token in tokens
-            if TaskKey(token.execution_key, token.task) not in tasks
+            if not self._has(token) and not self._dispatcher.is_given_back(token)
         ]
         if not unknown:
             return
         rows = await self._peers.adopt(unknown)
-        for row in rows:
-            if TaskKey(row.key, row.task) not in tasks:
-                self._dispatcher.restore(pending_task(row), row.worker)
+        self._take_up(rows)
         if rows and self.has_others():
             gone = [(row.key, row.task) for row in rows]
             await self._peers.tell(write_notes(Note(self._peers.server, gone=gone)))
+
+    async def find(self, token: TaskToken) -> PendingTask | None:
+        """A delivery that another server has; it stays there. None when it does not stand."""
+        rows = await self._peers.standing([TaskHold(*token)])
+        return pending_task(rows[0]) if rows else None
 
     # For turns
 
@@ -162,7 +171,7 @@ class Cluster:
         """See Sharing."""
         if not self.has_others():
             return []
-        known = self._dispatcher.tasks
+        known, said = self._dispatcher.tasks, self._dispatcher.progress
         waiting = {task.offer for task in turn.tasks.values() if task.key not in known}
         waiting |= {task.offer for task in turn.released}
         note = Note(
@@ -170,7 +179,11 @@ class Cluster:
             changed=[change.live.state.id for change in turn.changes.values()],
             deleted=list(turn.deleted),
             offers=sorted(waiting),
-            gone=[(key.execution_key, key.task) for key in turn.ended if key not in known],
+            gone=[
+                (key.execution_key, key.task)
+                for key in turn.ended
+                if key not in known or key.task in said.of(key.execution_key)
+            ],
             withdrawn=True,
             statuses=True,
         )
@@ -194,23 +207,44 @@ class Cluster:
                 return self._lives.by_id(request.execution_id)
 
     async def _come(self) -> None:
-        for row in await self._peers.join():
-            self._dispatcher.restore(pending_task(row), row.worker)
-        self._dispatcher.left_out.offers |= set(await self._store.ready_offers())
-        self._outside = False
-        await self._call_the_roll()
-        await self._peers.tell(write_notes(Note(self._peers.server, look=True)))
-        self._hearing.look()
-        self._hearing.poke()
-
-    async def _take_over(self) -> None:
-        for row in await self._peers.adopt_orphans():
-            self._dispatcher.restore(pending_task(row), row.worker)
-        await self._look()
-        await self._peers.tell(write_notes(Note(self._peers.server, look=True)))
-
-    async def _call_the_roll(self) -> None:
+        self._take_up(await self._peers.join())
         self._roll = await self._peers.roll()
+        self._outside = False
+        await self._look_at_waiting()
+        await self._tell_to_look()
+
+    def _has(self, token: TaskToken) -> bool:
+        """Whether this server has a delivery, as far as it knows."""
+        task = self._dispatcher.tasks.get(TaskKey(token.execution_key, token.task))
+        return task is not None and task.delivery == token.delivery
+
+    def _take_up(self, rows: Sequence[TaskRow]) -> None:
+        """Look after leased tasks that are this server's from now on."""
+        for row in rows:
+            if not self._has(TaskToken(row.key, row.task, row.delivery)):
+                self._dispatcher.forget(TaskKey(row.key, row.task))
+                self._dispatcher.restore(pending_task(row), row.worker)
+
+    async def _call_the_roll(self) -> bool:
+        """See who is there, and take over from those who are not; whether anything is new."""
+        before, roll = set(self._roll), await self._peers.roll()
+        if self._peers.server not in roll:
+            return False  # The next sign of life finds out.
+        gone, new = before.difference(roll), set(roll).difference(before)
+        if gone:
+            log.warning("servers are gone", servers=sorted(gone))
+            # Whoever has left has told of it, whoever was given up not; somebody else may take
+            # what it had as well.
+            self._take_up(await self._peers.adopt_orphans())
+        self._roll = roll
+        if gone or new:
+            # What was stored before this server knew of the new ones, they were not told.
+            await self._tell_to_look()
+        return bool(gone or new)
+
+    async def _tell_to_look(self) -> None:
+        note = Note(self._peers.server, statuses=True, look=True)
+        await self._peers.tell(write_notes(note))
 
     def _hear(self, text: str) -> None:
         note = read_note(text)
@@ -218,25 +252,40 @@ class Cluster:
             return
         self._hearing.take(note, self._dispatcher)
         if note.look:
-            self._look_soon()
+            self._soon(self._look())
+        if note.gone and not note.withdrawn:
+            self._soon(self._let_go(note.gone))
 
     def _missed(self) -> None:
         """Notes may have been missed: look at everything that they tell of."""
         self._hearing.statuses()
-        self._look_soon()
+        self._soon(self._look())
 
-    def _look_soon(self) -> None:
-        task = asyncio.ensure_future(self._look())
-        task.add_done_callback(_log_failure)
+    def _soon(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._work.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._work.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.warning("looking at the other servers' work failed", error=str(error))
+
+    async def _let_go(self, told: Sequence[tuple[int, int]]) -> None:
+        """Forget tasks that another server has taken, unless they have come back since."""
+        keys = [TaskKey(*key) for key in told if TaskKey(*key) in self._dispatcher.tasks]
+        if keys:
+            own = {TaskKey(*row) for row in await self._peers.owned([RowKey(*key) for key in keys])}
+            for key in set(keys) - own:
+                self._dispatcher.forget(key)
+            self._hearing.poke()
 
     async def _look(self) -> None:
-        """See what waits, as if it had been told."""
+        """See who is there and what waits, as if it had been told."""
         await self._call_the_roll()
+        await self._look_at_waiting()
+
+    async def _look_at_waiting(self) -> None:
         self._dispatcher.left_out.offers |= set(await self._store.ready_offers())
         self._hearing.look()
         self._hearing.poke()
-
-
-def _log_failure(task: asyncio.Future[None]) -> None:
-    if not task.cancelled() and (error := task.exception()) is not None:
-        log.warning("looking at the other servers' work failed", error=str(error))

@@ -32,11 +32,10 @@ class Hearing(NamedTuple):
             self.changed(execution_id)
         for execution_id in note.deleted:
             self.deleted(execution_id)
-        for key in note.gone:
-            if note.withdrawn:
+        if note.withdrawn:
+            for key in note.gone:
                 dispatcher.remove(TaskKey(*key))
-            else:
-                dispatcher.forget(TaskKey(*key))
+                dispatcher.progress.forget(TaskKey(*key))
         if note.said is not None:
             self._take_said(note.said, dispatcher)
         if note.offers:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -13,13 +13,11 @@ from branchline.server.subscriptions import ProgressNote
 
 T = TypeVar("T")
 
-_MOST_ENTRIES = 40
-"""How many of a kind one note holds: the database takes notes of less than 8,000 bytes, and an
-execution's id or an offer has at most 200 characters (of four bytes), or twice as many."""
-
-
 _LONGEST = 7_500
-"""Bytes of a note."""
+"""Bytes of a note: the database takes less than 8,000."""
+
+_LONGEST_ENTRIES = 7_000
+"""Bytes of the entries of a note; one of them has at most 400 characters of six bytes."""
 
 _LONGEST_MESSAGE = 500
 """Characters of what an activity says, where all of it would be too long to be told elsewhere."""
@@ -55,7 +53,9 @@ class Note(msgspec.Struct, frozen=True, omit_defaults=True):
     """Whether a server has come or gone: whoever shares work looks at it again."""
 
 
-_encode = msgspec.json.Encoder().encode
+_encoder = msgspec.json.Encoder()
+_encode: Callable[[Note], bytes] = _encoder.encode
+_encode_entry: Callable[[object], bytes] = _encoder.encode
 _decode = msgspec.json.Decoder(Note).decode
 
 
@@ -91,5 +91,15 @@ def read_note(text: str) -> Note | None:
 
 
 def _groups(entries: Sequence[T]) -> Iterator[list[T]]:
-    for start in range(0, len(entries), _MOST_ENTRIES):
-        yield list(entries[start : start + _MOST_ENTRIES])
+    """The entries, as many together as one note can hold."""
+    group: list[T] = []
+    size = 0
+    for entry in entries:
+        length = len(_encode_entry(entry)) + 1
+        if group and size + length > _LONGEST_ENTRIES:
+            yield group
+            group, size = [], 0
+        group.append(entry)
+        size += length
+    if group:
+        yield group

@@ -7,6 +7,7 @@ so do workers, so that neither a busy activity nor a fast worker starves the oth
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterable
 
 from branchline.server.dispatch.payload import Offer, TaskKey
 from branchline.server.dispatch.task import PendingTask, Worker
@@ -82,6 +83,11 @@ class Roster:
                 workers.pop(worker, None)
                 if not workers:
                     del self._by_offer[offer]
+
+    @property
+    def offers(self) -> Iterable[Offer]:
+        """Of what workers have room for tasks."""
+        return self._by_offer
 
     def wants(self, offer: Offer) -> bool:
         """Whether a worker has room for a task of an offer."""

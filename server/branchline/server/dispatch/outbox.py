@@ -120,6 +120,11 @@ class WorkerOutbox:
         finished = self._finishing and not self._unanswered and not self._acks and not self._records
         return finished or self.closed is not None
 
+    @property
+    def has_tasks(self) -> bool:
+        """Whether tasks wait to be sent."""
+        return bool(self._deliveries)
+
     def stir(self) -> None:
         """Have whoever waits look again."""
         self._filled.set()

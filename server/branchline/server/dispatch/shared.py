@@ -14,9 +14,10 @@ from branchline.server.dispatch.dispatcher import Assignment, Dispatcher
 from branchline.server.dispatch.fleet import Fleet
 from branchline.server.dispatch.left_out import LeftOut
 from branchline.server.dispatch.limits import Limits
-from branchline.server.dispatch.payload import Offer
+from branchline.server.dispatch.outbox import CancellationReason
+from branchline.server.dispatch.payload import Offer, TaskKey
 from branchline.server.dispatch.task import PendingTask, Pull, Worker
-from branchline.server.dispatch.token import TokenMaker
+from branchline.server.dispatch.token import TaskToken, TokenMaker
 
 _MOST_PULLS = 20
 """Offers of which a turn fetches tasks."""
@@ -34,6 +35,8 @@ class SharedDispatcher(Dispatcher):
         super().__init__(clock, tokens, lease)
         self._given_back: list[PendingTask] = []
         """Tasks that shall wait again and still count as this server's in the database."""
+        self._ended: set[TaskKey] = set()
+        """What has ended since the turn began to fetch tasks: it may be among them."""
 
     def assign(self) -> list[Assignment]:
         """See Dispatcher."""
@@ -46,6 +49,7 @@ class SharedDispatcher(Dispatcher):
 
     def pulls(self) -> list[Pull]:
         """See Dispatcher; each of them is to be handed to ``pulled`` or ``not_pulled``."""
+        self._ended.clear()
         wanted = []
         for offer in [offer for offer in self.left_out.offers if self._roster.wants(offer)]:
             # Whatever is left out from now on is found by the next look.
@@ -65,6 +69,9 @@ class SharedDispatcher(Dispatcher):
         for pull in pulls:
             found = fetched.get(pull.offer, [])
             for worker, task in zip(pull.workers, found, strict=False):
+                if task.key in self._ended:
+                    self._give_up_on([worker])
+                    continue
                 worker.promised -= 1
                 self._hand_over(task, worker, now)
             self._give_up_on(pull.workers[len(found) :])
@@ -101,6 +108,21 @@ class SharedDispatcher(Dispatcher):
         self.limits.forget(task)
         self._given_back.append(task)
         self.left_out.add(task.offer, stored=False)
+
+    def remove(
+        self, key: TaskKey, reason: CancellationReason = CancellationReason.WITHDRAWN
+    ) -> None:
+        """See Dispatcher."""
+        self._ended.add(key)
+        super().remove(key, reason)
+
+    def look_everywhere(self) -> None:
+        """Let the next turn look for tasks for all workers with room, whatever was told."""
+        self.left_out.offers.update(self._roster.offers)
+
+    def is_given_back(self, token: TaskToken) -> bool:
+        """Whether a delivery is over, although the database does not know it yet."""
+        return any((*task.key, task.delivery) == token for task in self._given_back)
 
     def reset(self) -> None:
         """Forget all tasks and all workers, who must come again: the others gave this server up."""

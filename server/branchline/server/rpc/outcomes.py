@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 
 import structlog
 
@@ -50,6 +51,15 @@ class OutcomeReader:
             self._workers.report(ReportOutcome(token, command, answer))
         except ServiceError as error:
             answer(error)
+
+    async def take_up(self, heartbeats: Iterable[pb.TaskHeartbeat]) -> None:
+        """Before signs of life: take the tasks that other servers have. Raises ``ServiceError``."""
+        tokens = []
+        for heartbeat in heartbeats:
+            with suppress(ServiceError):  # its answer is to stop
+                tokens.append(self._tokens.read(heartbeat.token))
+        if tokens:
+            await self._workers.take_up(tokens)
 
     def heartbeat(self, heartbeat: pb.TaskHeartbeat) -> Stop | None:
         """Take a sign of life; the task is to be stopped when its lease has ended.

@@ -91,6 +91,7 @@ class Tasks(TaskServiceServicer):
         _at_most("outcomes", len(request.outcomes), _MOST_REPORTS)
         _at_most("heartbeats", len(request.heartbeats), _MOST_REPORTS)
         _at_most("records", len(request.records), _MOST_REPORTS)
+        await self._outcomes.take_up(request.heartbeats)
         # What an activity said before it ended is told before its end.
         stopped = [
             cancellation_message(*stop)
@@ -131,11 +132,11 @@ class Tasks(TaskServiceServicer):
     ) -> None:
         """Take what a worker says until its stream ends."""
         try:
-            self._take(worker, outbox, first)
+            await self._take(worker, outbox, first)
             async for request in requests:
                 if outbox.closed is not None:
                     return  # Whatever took this stream's place speaks for the worker.
-                self._take(worker, outbox, request)
+                await self._take(worker, outbox, request)
                 await outbox.uncrowded()
         except ServiceError as error:
             outbox.close(error)
@@ -148,8 +149,11 @@ class Tasks(TaskServiceServicer):
             self._workers.drain(worker, outbox)
             outbox.finish()
 
-    def _take(self, worker: Worker, outbox: WorkerOutbox, request: pb.StreamTasksRequest) -> None:
+    async def _take(
+        self, worker: Worker, outbox: WorkerOutbox, request: pb.StreamTasksRequest
+    ) -> None:
         self._workers.seen(worker, outbox)
+        await self._outcomes.take_up(request.heartbeats)
         outbox.expect(len(request.outcomes) + len(request.records))
         # What an activity said before it ended is told before its end.
         for heartbeat in request.heartbeats:

@@ -234,8 +234,7 @@ class Runtime:
             log.debug("decided again", reason=str(error), requests=len(requests))
             self._decide_again(turn, requests)
         except TasksLost as error:
-            for key in error.tasks:
-                self._dispatcher.forget(TaskKey(*key))
+            self._lose_tasks({TaskKey(*key) for key in error.tasks}, requests)
             self._decide_again(turn, requests)
         except StoreError as error:
             if isinstance(error, CommitUnknown):
@@ -249,6 +248,14 @@ class Runtime:
         else:
             self._conflicts = 0
             self._tell(turn, pulled)
+
+    def _lose_tasks(self, lost: set[TaskKey], requests: list[AnyRequest]) -> None:
+        """Other servers have tasks that requests rest on."""
+        for key in lost:
+            self._dispatcher.forget(key)
+        for request in requests:
+            if isinstance(request, FailLeasedTask) and request.task.key in lost:
+                request.task.gone = True  # It may not have been this server's at all.
 
     def _decide_again(self, turn: Turn, requests: list[AnyRequest]) -> None:
         """Somebody else was first: take the same requests again, on what is stored by now.

@@ -12,22 +12,24 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Connection,
-    column,
+    Select,
     delete,
     insert,
     literal_column,
     select,
+    tuple_,
     update,
-    values,
 )
 
 from branchline.server.storage.reads import TASK_FIELDS
-from branchline.server.storage.rows import TaskHold, TaskRow
+from branchline.server.storage.rows import TaskHold, TaskKey, TaskRow
 from branchline.server.storage.schema import servers, tasks
 
 _NOW: Final[ColumnElement[int]] = literal_column(
     "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint", BigInteger
 )
+
+_KEY: Final = (tasks.c.execution_key, tasks.c.task)
 
 
 def now(connection: Connection) -> int:
@@ -65,29 +67,39 @@ def roll(connection: Connection) -> list[str]:
 def adopt_orphans(connection: Connection, server: str) -> list[TaskRow]:
     """Take the leased tasks whose server is gone, ordered by execution and task."""
     orphaned = tasks.c.server.is_(None) | tasks.c.server.not_in(select(servers.c.id))
-    taken = connection.execute(
-        update(tasks)
-        .where(tasks.c.worker.is_not(None), orphaned)
-        .values(server=server)
-        .returning(*TASK_FIELDS)
-    )
-    return sorted(TaskRow._make(row) for row in taken)
+    return _take(connection, server, select(*_KEY).where(tasks.c.worker.is_not(None), orphaned))
 
 
 def adopt(connection: Connection, server: str, deliveries: Sequence[TaskHold]) -> list[TaskRow]:
     """Take leased tasks from whichever server has them, those whose delivery still stands."""
-    names = ("execution_key", "task", "delivery")
-    wanted = (
-        values(*(column(name, BigInteger) for name in names))
-        .data([hold[:3] for hold in deliveries])
-        .cte("wanted")
+    return _take(connection, server, select(*_KEY).where(*_standing(deliveries)))
+
+
+def standing(connection: Connection, deliveries: Sequence[TaskHold]) -> list[TaskRow]:
+    """The leased tasks whose deliveries stand, whichever server has them."""
+    query = select(*TASK_FIELDS).where(*_standing(deliveries))
+    return sorted(TaskRow._make(row) for row in connection.execute(query))
+
+
+def owned(connection: Connection, server: str, keys: Sequence[TaskKey]) -> list[TaskKey]:
+    """Those of these tasks that a server has."""
+    query = select(*_KEY).where(
+        tasks.c.server == server, tasks.c.worker.is_not(None), tuple_(*_KEY).in_(keys)
     )
-    same = [tasks.c[name] == wanted.c[name] for name in names]
+    return sorted(TaskKey._make(row) for row in connection.execute(query))
+
+
+def _standing(deliveries: Sequence[TaskHold]) -> list[ColumnElement[bool]]:
+    wanted = [hold[:3] for hold in deliveries]
+    return [tuple_(*_KEY, tasks.c.delivery).in_(wanted), tasks.c.worker.is_not(None)]
+
+
+def _take(connection: Connection, server: str, wanted: Select[tuple[int, int]]) -> list[TaskRow]:
+    """Give tasks to a server; they are locked in one order, so that no two wait for each other."""
+    locked = wanted.order_by(*_KEY).with_for_update().cte("locked")
+    same = [mine == found for mine, found in zip(_KEY, locked.c, strict=True)]
     taken = connection.execute(
-        update(tasks)
-        .where(*same, tasks.c.worker.is_not(None))
-        .values(server=server)
-        .returning(*TASK_FIELDS)
+        update(tasks).where(*same).values(server=server).returning(*TASK_FIELDS)
     )
     return sorted(TaskRow._make(row) for row in taken)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from branchline.server.storage.rows import TaskHold, TaskRow
+from branchline.server.storage.rows import TaskHold, TaskKey, TaskRow
 
 
 class Peers(Protocol):
@@ -49,6 +49,14 @@ class Peers(Protocol):
 
     async def adopt(self, deliveries: Sequence[TaskHold]) -> list[TaskRow]:
         """Take deliveries from whichever server has them, as far as they still stand."""
+        ...
+
+    async def standing(self, deliveries: Sequence[TaskHold]) -> list[TaskRow]:
+        """The tasks of deliveries that stand; they stay where they are."""
+        ...
+
+    async def owned(self, keys: Sequence[TaskKey]) -> list[TaskKey]:
+        """Those of these tasks that this server has."""
         ...
 
     async def overdue(self, at: int, limit: int) -> list[TaskRow]:

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from branchline.server.storage import postgres_commit
-from branchline.server.storage.errors import CommitUnknown, StoreUnavailable, TasksLost
+from branchline.server.storage.errors import CommitUnknown, Conflict, StoreUnavailable, TasksLost
 from branchline.server.storage.peers import Peers
 from branchline.server.storage.postgres_connection import (
     COMMITS,
@@ -142,7 +142,7 @@ class PostgresDatabase:
                 self._connection = await connect(self.source, self.options, COMMITS)
             try:
                 return await postgres_commit.commit(self._connection, batch, self.server)
-            except (asyncpg.UniqueViolationError, TasksLost):
+            except (asyncpg.UniqueViolationError, Conflict, TasksLost):
                 raise
             except BaseException:
                 # It may be in the middle of something, or lead to what is a replica now.

@@ -15,7 +15,7 @@ from sqlalchemy import Column, Dialect, Table
 from sqlalchemy.dialects import postgresql
 
 from branchline.server.storage import postgres_tasks
-from branchline.server.storage.errors import TasksLost
+from branchline.server.storage.errors import Conflict, Taken, TasksLost
 from branchline.server.storage.postgres_connection import committing
 from branchline.server.storage.reads import TASK_FIELDS
 from branchline.server.storage.rows import Batch, TaskRow
@@ -60,18 +60,18 @@ def _insert(table: Table, *names: str) -> _Statement:
     return _Statement(table, names, "INSERT INTO {table} ({columns}) SELECT {columns} FROM {rows}")
 
 
-def _update(table: Table, *names: str) -> _Statement:
+def _update(table: Table, *names: str, rest: str = "") -> _Statement:
     key = [column.name for column in table.primary_key]
     same = " AND ".join(f"t.{name} = v.{name}" for name in key)
     changes = ", ".join(f"{name} = v.{name}" for name in names if name not in key)
     template = f"UPDATE {{table}} AS t SET {changes} FROM {{rows}} WHERE {same}"  # noqa: S608 - ours
-    return _Statement(table, names, template)
+    return _Statement(table, names, template + rest)
 
 
-def _delete(table: Table, *names: str) -> _Statement:
+def _delete(table: Table, *names: str, rest: str = "") -> _Statement:
     same = " AND ".join(f"t.{name} = v.{name}" for name in names)
     template = f"DELETE FROM {{table}} AS t USING {{rows}} WHERE {same}"  # noqa: S608 - ours
-    return _Statement(table, names, template)
+    return _Statement(table, names, template + rest)
 
 
 def _replace(table: Table) -> _Statement:
@@ -84,7 +84,11 @@ def _replace(table: Table) -> _Statement:
 
 _START: Final = _insert(executions)
 _LABEL: Final = _insert(labels)
-_CHANGE: Final = _update(executions, "key", "status", "close_time", "wake_at", "error", "outputs")
+_CHANGE: Final = _update(
+    executions,
+    *("key", "status", "close_time", "wake_at", "error", "outputs"),
+    rest=" RETURNING t.key",
+)
 _APPEND: Final = _insert(history)
 _SNAPSHOT: Final = _replace(snapshots)
 _ADD_TASK: Final = _insert(tasks, *(column.name for column in TASK_FIELDS))
@@ -93,9 +97,10 @@ _LEASE_TASK: Final = _update(
 )
 _CHANGE_TASK: Final = _update(tasks, "execution_key", "task", "payload")
 _REMOVE_TASK: Final = _delete(tasks, "execution_key", "task")
-_DELETE: Final = (
-    _delete(executions, "key"),
-    *(_delete(table, "execution_key") for table in (labels, history, snapshots, tasks)),
+# Another server may have taken it up again, or removed it.
+_DELETE: Final = _delete(executions, "key", rest=" AND t.close_time IS NOT NULL RETURNING t.key")
+_DELETE_REST: Final = tuple(
+    _delete(table, "execution_key") for table in (labels, history, snapshots, tasks)
 )
 _CHANGE_STATUSES: Final = (
     "INSERT INTO status_changes (position, time, changes)"
@@ -107,17 +112,16 @@ async def commit(connection: asyncpg.Connection, batch: Batch, server: str) -> l
     """Store a batch in one transaction, or nothing of it; gives the tasks that it has pulled.
 
     Raises CommitUnknown when the connection broke after the commit was sent. After any error but a
-    key that is in use and TasksLost the connection must be given up.
+    key that is in use, Conflict and TasksLost the connection must be given up.
     """
     transaction = connection.transaction(isolation="read_committed")
     await transaction.start()
     try:
-        await postgres_tasks.hold(connection, batch.tasks_held, server)
         await _store(connection, batch, server)
         pulled = await postgres_tasks.pull(connection, batch.tasks_pulled, server, batch.time)
         await postgres_tasks.notify(connection, batch.notes)
         await _store_status_changes(connection, batch)
-    except (asyncpg.UniqueViolationError, TasksLost):
+    except (asyncpg.UniqueViolationError, Conflict, TasksLost):
         await transaction.rollback()
         raise
     if connection.is_closed():
@@ -130,12 +134,22 @@ async def commit(connection: asyncpg.Connection, batch: Batch, server: str) -> l
 async def _store(connection: asyncpg.Connection, batch: Batch, server: str) -> None:
     await _START.run(connection, batch.started)
     await _LABEL.run(connection, _label_rows(batch))
-    await _CHANGE.run(connection, _last((row.key, row) for row in batch.changed))
+    changes = sorted(_last((row.key, row) for row in batch.changed))
+    _demand(len(changes), await _CHANGE.run(connection, changes))
     await _APPEND.run(connection, sorted(batch.history))
     await _SNAPSHOT.run(connection, _last((row.key, row) for row in batch.snapshots))
+    await postgres_tasks.hold(connection, batch.tasks_held, server)
     await _store_tasks(connection, batch, server)
-    for statement in _DELETE:
-        await statement.run(connection, [(key,) for key in batch.deleted])
+    deleted = [(key,) for key in sorted(batch.deleted)]
+    _demand(len(deleted), await _DELETE.run(connection, deleted))
+    for statement in _DELETE_REST:
+        await statement.run(connection, deleted)
+
+
+def _demand(wanted: int, found: Sequence[Row]) -> None:
+    """Raise Conflict when executions are not as they were: another server has changed them."""
+    if len(found) != wanted:
+        raise Conflict(Taken.ROW)
 
 
 async def _store_status_changes(connection: asyncpg.Connection, batch: Batch) -> None:
@@ -154,7 +168,7 @@ async def _store_tasks(connection: asyncpg.Connection, batch: Batch, server: str
     await postgres_tasks.give_back(connection, batch, server)
     payloads = _last(((row.key, row.task), row) for row in batch.tasks_changed)
     await _CHANGE_TASK.run(connection, payloads)
-    await _REMOVE_TASK.run(connection, batch.tasks_removed)
+    await _REMOVE_TASK.run(connection, sorted(batch.tasks_removed))
 
 
 def _label_rows(batch: Batch) -> list[Row]:

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from branchline.server.storage import cluster, postgres_tasks
 from branchline.server.storage.postgres_connection import DRIVER_ERRORS, connect
 from branchline.server.storage.postgres_options import PostgresOptions
-from branchline.server.storage.rows import Batch, TaskHold, TaskRow
+from branchline.server.storage.rows import Batch, TaskHold, TaskKey, TaskRow
 
 _AGAIN = 0.5
 """Seconds before a lost connection for listening is opened again."""
@@ -103,6 +103,14 @@ class PostgresPeers:
         """See Peers."""
         return await self._database.write(lambda c: cluster.adopt(c, self.server, deliveries))
 
+    async def standing(self, deliveries: Sequence[TaskHold]) -> list[TaskRow]:
+        """See Peers."""
+        return await self._database.read(lambda c: cluster.standing(c, deliveries))
+
+    async def owned(self, keys: Sequence[TaskKey]) -> list[TaskKey]:
+        """See Peers."""
+        return await self._database.read(lambda c: cluster.owned(c, self.server, keys))
+
     async def overdue(self, at: int, limit: int) -> list[TaskRow]:
         """See Peers."""
         return await self._database.read(lambda c: cluster.overdue(c, at, limit))
@@ -132,13 +140,18 @@ class PostgresPeers:
         """Listen on a connection for as long as it lives."""
         database = self._database
         connection = await connect(database.source, database.options)
+        lost = asyncio.Event()
+        connection.add_termination_listener(lambda _connection: lost.set())
         try:
             await connection.add_listener(
                 postgres_tasks.CHANNEL, lambda _c, _pid, _channel, note: hear(str(note))
             )
             missed()
             while not connection.is_closed():
-                await asyncio.sleep(_CHECK)
-                await connection.execute("SELECT 1")
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(_CHECK):
+                        await lost.wait()
+                if not lost.is_set():
+                    await connection.execute("SELECT 1")
         finally:
             connection.terminate()
