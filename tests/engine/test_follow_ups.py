@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from branchline.engine import Link, Status
+from branchline.engine import ExecutionClosed, Link, Status
 from branchline.engine.events import ExecutionCompleted, FollowUpRequested
 
 from .family import Family, Parent
@@ -110,11 +110,20 @@ def test_a_cancellation_while_they_are_asked_for_calls_them_off() -> None:
 def test_what_comes_while_they_are_asked_for_changes_nothing() -> None:
     play = over(BREAD)
     play.signal("bell")
-    assert play.pause() == play.unpause() == play.wake(MINUTE) == []
+    assert play.wake(MINUTE) == []
     assert (play.asked, play.state.status) == ([1], Status.RUNNING)
     play.begin()
     assert play.begin(1) == []
     assert len(play.events(ExecutionCompleted)) == len(told(play)) == 1
+
+
+def test_what_is_about_to_complete_is_not_paused() -> None:
+    play = over(BREAD)
+    for act in (play.pause, play.unpause):
+        with pytest.raises(ExecutionClosed, match="no branch is left"):
+            act()
+    play.begin()
+    assert play.state.status is Status.COMPLETED
 
 
 def test_a_retry_after_the_deadline_asks_for_them_again() -> None:

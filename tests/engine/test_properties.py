@@ -107,7 +107,7 @@ def command_of(play: Play, kind: str, number: int) -> AnyCommand:
             return Signal(topic=TOPICS[number % 3 % 2], payload=encode(number), signal_id=signal_id)
         case "cancel":
             return Cancel()
-        case "pause" | "unpause":
+        case "pause" | "unpause" if play.state.live:
             return pause_or_unpause(play, kind, number)
         case _:
             told = of_children(play, kind, number)

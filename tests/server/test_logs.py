@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -52,3 +54,17 @@ def test_programs_read_no_local_variables(capsys: pytest.CaptureFixture[str]) ->
     assert (error["exc_type"], error["exc_value"]) == ("LookupError", "lost")
     assert len(error["frames"]) < 20
     assert "hidden" not in text
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), ValueError("closed")])
+def test_a_log_that_cannot_be_written_ends_nothing_else(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    class Full(io.StringIO):
+        def write(self, _text: str) -> int:
+            raise error
+
+    monkeypatch.setattr(sys, "stderr", Full())
+    configure_logs("json", "info")
+    structlog.get_logger().warning("commit failed", executions=1)
+    structlog.get_logger().error("and so on")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from branchline.engine import attempts, branches, signals
 from branchline.engine.commands import Pause, Unpause
-from branchline.engine.errors import BranchEnded, UnknownBranch
+from branchline.engine.errors import BranchEnded, ExecutionClosed, UnknownBranch
 from branchline.engine.events import (
     BranchCompleted,
     BranchPaused,
@@ -39,7 +39,11 @@ def unpause(t: Transition, command: Unpause) -> None:
 
 def _named(t: Transition, branch_id: str) -> list[Branch]:
     if not branch_id:
-        return t.state.live_branches()
+        live = t.state.live_branches()
+        if not live:
+            # It completes together with the start of its follow-ups.
+            raise ExecutionClosed("the execution has ended: no branch is left")
+        return live
     branch = t.state.branches.get(branch_id)
     if branch is None:
         raise UnknownBranch(f'the execution has no branch "{branch_id}"')

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
 import traceback
@@ -34,9 +35,28 @@ def configure_logs(log_format: str, level: str) -> None:
     structlog.configure(
         processors=[*processors, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=lambda *_: _Printer(sys.stderr),
         cache_logger_on_first_use=True,
     )
+
+
+class _Printer:
+    """Prints lines; where they cannot be written, the server goes on without them.
+
+    A disk that is full of logs, or a terminal that was closed, must not end anything else.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def msg(self, message: str) -> None:
+        """Print a line."""
+        # ValueError: the stream is closed.
+        with contextlib.suppress(OSError, ValueError):
+            self._stream.write(f"{message}\n")
+            self._stream.flush()
+
+    debug = info = warning = error = critical = exception = log = fatal = failure = msg
 
 
 def _write_traceback(stream: TextIO, error: structlog.typing.ExcInfo) -> None:

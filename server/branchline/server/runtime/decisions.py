@@ -139,6 +139,7 @@ class Decisions:
         new_id = execution_id or make_execution_id(key)
         state, events = start(plan, new_id, inputs, turn.now, timeout, labels=labels, link=link)
         live = Live(key, plan, state)
+        live.stored = 0
         change = turn.change(live)
         change.started = True
         turn.record(live, events)
