@@ -91,19 +91,24 @@ def keep_a_timer(evidence: Evidence) -> Evidence:
     return replace(evidence, remains=replace(evidence.remains, next_due=1))
 
 
-def forget_a_run(evidence: Evidence) -> Evidence:
-    ran = next(
-        entry for entry in evidence.ledger if isinstance(entry, Run) and entry.end == "completed"
-    )
-    return replace(evidence, ledger=[entry for entry in evidence.ledger if entry is not ran])
+def forget_runs(evidence: Evidence) -> Evidence:
+    """All that completed: one of them alone may not have counted."""
+    left = [entry for entry in evidence.ledger if not _has_completed(entry)]
+    return replace(evidence, ledger=left)
 
 
-def overtake_a_run(evidence: Evidence) -> Evidence:
-    ran = next(
-        entry for entry in evidence.ledger if isinstance(entry, Run) and entry.end == "completed"
-    )
-    later = msgspec.structs.replace(ran, run="later", delivery=ran.delivery + 1)
-    return replace(evidence, ledger=[*evidence.ledger, later])
+def overtake_runs(evidence: Evidence) -> Evidence:
+    """The same, by later deliveries."""
+    later = [
+        msgspec.structs.replace(entry, run=f"later than {entry.run}", delivery=entry.delivery + 1)
+        for entry in evidence.ledger
+        if isinstance(entry, Run) and _has_completed(entry)
+    ]
+    return replace(evidence, ledger=[*evidence.ledger, *later])
+
+
+def _has_completed(entry: object) -> bool:
+    return isinstance(entry, Run) and entry.end == "completed"
 
 
 def share_a_key(evidence: Evidence) -> Evidence:
@@ -171,8 +176,8 @@ def overlook_a_change(evidence: Evidence) -> Evidence:
         (lose_the_first_event, "histories have no gaps"),
         (keep_a_task, "no task is left over"),
         (keep_a_timer, "no timer is left over"),
-        (forget_a_run, "a counted result comes from a run"),
-        (overtake_a_run, "a report of an ended lease does not count"),
+        (forget_runs, "a counted result comes from a run"),
+        (overtake_runs, "a report of an ended lease does not count"),
         (share_a_key, "an idempotency key names one item"),
         (recall_another_value, "a recorded value comes back"),
         (compute_again, "a durable value is not computed again"),
