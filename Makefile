@@ -8,6 +8,7 @@ CODE  := engine server client tests examples bench proto/generate.py proto/refer
 ARGS  ?=
 SECONDS ?= 180
 SEED  ?=
+SEEDS ?= 2000
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -41,6 +42,10 @@ test: $(STAMP) ## Run the tests
 .PHONY: chaos
 chaos: $(STAMP) ## Break everything while it works, and check what was promised
 	$(BIN)/python -m tests.chaos --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+.PHONY: simulate
+simulate: $(STAMP) ## Play the server's time thousandfold: faults and delays drawn by seeds
+	$(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED),--seeds $(SEEDS)) $(ARGS)
 
 .PHONY: bench
 bench: $(STAMP) ## Measure costs and write docs/performance.md (ten minutes; ARGS=--quick: four)

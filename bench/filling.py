@@ -53,9 +53,10 @@ class Pattern:
         batch.history += [entry._replace(key=key, time=now) for entry in self._history]
 
 
-async def fill(database: Path, *, closed: int = 0, waiting: int = 0) -> list[str]:
-    """Put executions into a database, new or not; the ids of those that wait."""
-    store = await Store.open(f"sqlite:///{database}")
+async def fill(database: Path | str, *, closed: int = 0, waiting: int = 0) -> list[str]:
+    """Put executions into a database, new or not, a file or a URL; the ids of those that wait."""
+    url = database if isinstance(database, str) else f"sqlite:///{database}"
+    store = await Store.open(url)
     ids: list[str] = []
     try:
         for number, definition, inputs in (

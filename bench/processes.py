@@ -50,22 +50,30 @@ def free_port() -> int:
 
 
 @contextmanager
-def serving(database: Path) -> Iterator[Server]:
-    """A server on a file, with its defaults."""
+def serving(database: Path | str) -> Iterator[Server]:
+    """A server on a file, or a database's URL, with its defaults."""
     port = free_port()
-    command = [sys.executable, "-m", "branchline.client.cli", "server", "--log-level", "warning"]
-    command += ["--database", f"sqlite:///{database}", "--listen", f"127.0.0.1:{port}"]
     began = time.perf_counter()
-    process = subprocess.Popen(command)  # noqa: S603 - this interpreter, with our arguments
+    process = launch(database, port)
     try:
-        _wait_for(port, process, began)
+        wait_for(port, process)
         yield Server(process.pid, f"127.0.0.1:{port}", time.perf_counter() - began)
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(_PATIENCE)
 
 
-def _wait_for(port: int, process: subprocess.Popen[bytes], began: float) -> None:
+def launch(database: Path | str, port: int) -> subprocess.Popen[bytes]:
+    """Start a server on a file, or a database's URL; it does not serve yet."""
+    url = database if isinstance(database, str) else f"sqlite:///{database}"
+    command = [sys.executable, "-m", "branchline.client.cli", "server", "--log-level", "warning"]
+    command += ["--database", url, "--listen", f"127.0.0.1:{port}"]
+    return subprocess.Popen(command)  # noqa: S603 - this interpreter, with our arguments
+
+
+def wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
+    """Wait until a server takes connections. Ends the program when it does not."""
+    began = time.perf_counter()
     while True:
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:

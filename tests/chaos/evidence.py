@@ -113,26 +113,31 @@ async def dig(url: str) -> Remains:
     """What the database holds when no server uses it any more."""
     store = await Store.open(url)
     try:
-        rows = await _all_rows(store)
-        keys = [row.key for row in rows]
-        histories = await store.histories(keys)
-        snapshots = await store.snapshots(keys)
-        return Remains(
-            stored={
-                row.id: Stored(
-                    row=row,
-                    history=histories[row.key],
-                    snapshot=snapshots.get(row.key),
-                    tasks=len(await store.tasks_of(row.key)),
-                )
-                for row in rows
-            },
-            next_due=await store.next_due(),
-            tasks_running=len(await store.running_tasks()),
-            offers_ready=len(await store.ready_offers()),
-        )
+        return await remains_of(store)
     finally:
         await store.close()
+
+
+async def remains_of(store: Store) -> Remains:
+    """What a store holds."""
+    rows = await _all_rows(store)
+    keys = [row.key for row in rows]
+    histories = await store.histories(keys)
+    snapshots = await store.snapshots(keys)
+    return Remains(
+        stored={
+            row.id: Stored(
+                row=row,
+                history=histories[row.key],
+                snapshot=snapshots.get(row.key),
+                tasks=len(await store.tasks_of(row.key)),
+            )
+            for row in rows
+        },
+        next_due=await store.next_due(),
+        tasks_running=len(await store.running_tasks()),
+        offers_ready=len(await store.ready_offers()),
+    )
 
 
 async def _all_ids(stub: ExecutionServiceAsyncStub) -> AsyncIterator[str]:

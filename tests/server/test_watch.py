@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 from grpc import StatusCode
 
 from branchline.v1 import execution_service_pb2 as pb
 from branchline.v1 import task_pb2
 from branchline.v1 import task_service_pb2 as tasks_pb
+from tests.server.door import Door
 from tests.server.flows import flow, listen, work
 from tests.server.refusals import refused
 from tests.server.serving import Served
@@ -122,3 +123,19 @@ async def test_a_large_history_comes_in_messages_of_bounded_size(served: Served)
     assert numbers == list(range(1, len(numbers) + 1))
     assert sum(sizes) > 3_000_000
     assert max(sizes) < 1_200_000
+
+
+async def test_a_watcher_that_goes_on_is_told_that_all_has_just_been_deleted(
+    served: Served, door: Callable[[str], Door]
+) -> None:
+    histories = door("history")
+    await served.register(flow(listen()))
+    execution_id = await served.start()
+    await served.signal(execution_id)
+    last = (await served.closed(execution_id)).last_sequence
+    histories.shut()
+    going_on = asyncio.ensure_future(Watch(served, execution_id, after=last).next())
+    await asyncio.wait_for(histories.knocked.wait(), 20)
+    await served.delete(execution_id)
+    histories.let_in()
+    assert (await refused(going_on)).what == (StatusCode.NOT_FOUND, "EXECUTION_NOT_FOUND")

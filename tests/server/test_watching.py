@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
@@ -193,6 +195,17 @@ async def test_whoever_waits_for_the_end_is_told_of_it_and_of_the_servers() -> N
         with pytest.raises(ServiceError, match="going down"):
             await b
     assert not subscriptions.is_awaited("b")
+
+
+async def test_nobody_misses_the_news_that_the_server_goes_down() -> None:
+    """A call that finds its answer in the database does not look at it any more."""
+    lost: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: lost.append(context))
+    subscriptions = Subscriptions()
+    with subscriptions.closing("a"):
+        subscriptions.close()
+    gc.collect()
+    assert lost == []
 
 
 async def test_closing_ends_every_watcher(history: History) -> None:

@@ -169,8 +169,13 @@ class Executions:
         """What happens after a number, stored events first, until it has closed (12.2)."""
         with self._subscriptions.watch(execution_id) as watcher:
             row = await self.row(execution_id)
-            async for news in follow(row.key, after, watcher, self._stored):
-                yield news
+            try:
+                async for news in follow(row.key, after, watcher, self._stored):
+                    yield news
+            except ServiceError as error:
+                if error.reason is Reason.SEQUENCE_OUT_OF_RANGE:
+                    await self.row(execution_id)  # it may have been deleted a moment ago
+                raise
 
     def watch_all(self, wanted: ExecutionFilter, after: int) -> AsyncIterator[StatusNews]:
         """How executions stand, and every change of it after a position (12.3)."""

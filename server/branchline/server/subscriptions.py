@@ -207,6 +207,7 @@ class Subscriptions:
             for future in waiting:
                 if not future.done():
                     future.set_exception(shutting_down())
+                    future.exception()  # whoever waits may find the answer elsewhere
 
     def _refuse_when_closed(self) -> None:
         if self._closed:
