@@ -185,8 +185,7 @@ async def test_a_record_survives_a_lost_lease_which_can_not_record_any_more(path
         [task] = await served.poll(20)
         [ack] = await served.record(recorded(task, "dice", 6))
         assert ack.accepted
-        worker = await served.worker()
-        again = await worker.task()
+        [again] = await served.poll(20)
         assert (again.delivery, dict(again.recorded_json)) == (2, {"dice": "6"})
         [ack] = await served.record(recorded(task, "late", 1))
         assert (ack.accepted, ack.reason, ack.key) == (False, "LEASE_LOST", "late")
