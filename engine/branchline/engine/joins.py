@@ -43,7 +43,7 @@ def settle_one(t: Transition) -> bool:
 def fail_deadlocked(t: Transition) -> bool:
     """Fail the execution when every live branch waits at a join for ever (6.6)."""
     live = t.state.live
-    if not live or live.keys() != {Status.WAITING}:
+    if len(live) != 1 or Status.WAITING not in live:
         return False
     stuck = t.state.live_branches()
     where = ", ".join(f'"{branch.id}" at "{branch.step}"' for branch in stuck[:10])

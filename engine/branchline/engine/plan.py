@@ -85,8 +85,8 @@ class StepPlan:
 
     def time_limit(self, own: int | None, policy: int | None) -> int | None:
         """A limit, or a tighter one of the retry policy that made the attempt (8.3, 8.5)."""
-        limits = (own, None if policy is None else self.step.retry[policy].timeout)
-        return min((limit for limit in limits if limit is not None), default=None)
+        tighter = None if policy is None else self.step.retry[policy].timeout
+        return own if tighter is None else tighter if own is None else min(own, tighter)
 
     @cached_property
     def edges(self) -> list[tuple[Edge, Condition | None]]:

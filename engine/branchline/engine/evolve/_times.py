@@ -30,6 +30,8 @@ def add_waiters(state: Execution, branch: Branch) -> None:
 
 def forget_waiters(state: Execution, branch: Branch) -> None:
     """Take all waits of a branch from those of their topics."""
+    if not state.waiters:
+        return
     for key, wait in _waits(branch):
         forget_waiter(state, key, wait)
 
@@ -58,6 +60,8 @@ def thaw(state: Execution, branch: Branch, left: dict[str, int], time: int) -> N
 
 def stop_times(state: Execution, branch: Branch) -> None:
     """Stop a branch's timers."""
+    if not state.timers.due:
+        return
     for key in _timer_keys(state, branch):
         state.timers.stop(key)
 

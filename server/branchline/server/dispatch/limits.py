@@ -62,9 +62,10 @@ class Limits:
 
     def forget(self, task: PendingTask) -> None:
         """Look at none of a task's limits any more."""
-        for limit in Limit:
-            self._moments.pop((limit, task), None)
-        self._drop_stale()
+        if self._moments:
+            for limit in Limit:
+                self._moments.pop((limit, task), None)
+            self._drop_stale()
 
     def next_moment(self) -> float | None:
         """The earliest moment, None without any."""

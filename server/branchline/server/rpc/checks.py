@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import overload
 
 import msgspec
 from google.protobuf.duration_pb2 import Duration
@@ -153,12 +154,28 @@ def to_micros(duration: Duration) -> int:
     return duration.seconds * 1_000_000 + duration.nanos // 1_000
 
 
+@overload
+def timestamp(micros: int) -> Timestamp: ...
+
+
+@overload
+def timestamp(micros: int | None) -> Timestamp | None: ...
+
+
 def timestamp(micros: int | None) -> Timestamp | None:
     """A time in microseconds since the epoch as a message."""
     if micros is None:
         return None
     seconds, rest = divmod(micros, 1_000_000)
     return Timestamp(seconds=seconds, nanos=rest * 1_000)
+
+
+@overload
+def duration(micros: int) -> Duration: ...
+
+
+@overload
+def duration(micros: int | None) -> Duration | None: ...
 
 
 def duration(micros: int | None) -> Duration | None:

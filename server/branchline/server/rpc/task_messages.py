@@ -17,7 +17,7 @@ _REASONS = {
 def task_message(delivery: Delivery) -> pb.Task:
     """A task for its worker."""
     payload = delivery.payload
-    return pb.Task(
+    message = pb.Task(
         token=delivery.token,
         execution_id=payload.execution_id,
         workflow=payload.workflow,
@@ -27,15 +27,23 @@ def task_message(delivery: Delivery) -> pb.Task:
         activity=delivery.activity,
         attempt=payload.attempt,
         delivery=delivery.number,
-        item=payload.item,
         parameters_json=bytes(payload.parameters).decode(),
-        deadline=timestamp(delivery.deadline),
-        heartbeat_timeout=duration(delivery.heartbeat_timeout),
-        recorded_json=_texts(payload.recorded),
-        received_json=_texts(payload.received),
-        timed_out_waits=payload.timed_out,
         idempotency_key=delivery.idempotency_key,
     )
+    # What most tasks lack would cost more than all the rest, even given as None or empty.
+    if payload.item is not None:
+        message.item = payload.item
+    if delivery.deadline is not None:
+        message.deadline.CopyFrom(timestamp(delivery.deadline))
+    if delivery.heartbeat_timeout is not None:
+        message.heartbeat_timeout.CopyFrom(duration(delivery.heartbeat_timeout))
+    if payload.recorded:
+        message.recorded_json.update(_texts(payload.recorded))
+    if payload.received:
+        message.received_json.update(_texts(payload.received))
+    if payload.timed_out:
+        message.timed_out_waits.extend(payload.timed_out)
+    return message
 
 
 def ack_message(ack: Ack) -> pb.OutcomeAck:
