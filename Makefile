@@ -45,11 +45,17 @@ chaos: $(STAMP) ## Break everything while it works, and check what was promised
 
 .PHONY: simulate
 simulate: $(STAMP) ## Play the server's time thousandfold: faults and delays drawn by seeds
-	$(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED),--seeds $(SEEDS)) $(ARGS)
+	$(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED),--seeds $(SEEDS)) \
+		$(if $(SERVERS),--servers $(SERVERS)) $(ARGS)
 
 .PHONY: bench
 bench: $(STAMP) ## Measure costs and write docs/performance.md (ten minutes; ARGS=--quick: four)
 	$(BIN)/python bench/all.py $(ARGS)
+
+.PHONY: limits
+limits: $(STAMP) ## Measure a server at its limits, and how quickly others take over (ten minutes)
+	$(BIN)/python bench/limits.py
+	$(BIN)/python bench/takeover.py
 
 .PHONY: fuzz
 fuzz: $(STAMP) ## Fuzz the API, expressions and definitions for some hours; make test does it for seconds

@@ -8,7 +8,7 @@ import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing
 from functools import partial
@@ -37,18 +37,23 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "--lies", type=float, default=0.0, help="share of commits that are lost: must be found"
     )
+    parser.add_argument(
+        "--servers", type=int, default=0, help="how many share the database; drawn as well if 0"
+    )
     given = parser.parse_args(arguments)
     if given.seed is not None:
-        outcome = Theatre(given.lies).play(given.seed)
+        outcome = Theatre(given.lies, given.servers).play(given.seed)
         _print([*outcome.trace.lines(), *outcome.report.lines()])
         return 1 if outcome.report.violations else 0
-    return _play(range(given.first, given.first + given.seeds), given.jobs, given.lies)
+    return _play(
+        range(given.first, given.first + given.seeds), given.jobs, given.lies, given.servers
+    )
 
 
-def _play(seeds: range, jobs: int, lies: float) -> int:
+def _play(seeds: range, jobs: int, lies: float, servers: int) -> int:
     began, found, played = time.monotonic(), 0, 0
     seen: Counter[str] = Counter()
-    with closing(_played(seeds, jobs, lies)) as stretches:
+    with closing(_played(seeds, jobs, partial(_play_stretch, lies, servers))) as stretches:
         for number, counted, violations in stretches:
             played += number
             found += len(violations)
@@ -67,21 +72,23 @@ _Stretch = tuple[int, Counter[str], list[list[str]]]
 """How many seeds were played, what was seen, and the violations of each that has some."""
 
 
-def _played(seeds: range, jobs: int, lies: float) -> Generator[_Stretch, None, None]:
+def _played(
+    seeds: range, jobs: int, play: Callable[[range], _Stretch]
+) -> Generator[_Stretch, None, None]:
     stretches = [seeds[at : at + _AT_ONCE] for at in range(0, len(seeds), _AT_ONCE)]
     if jobs == 1:
-        yield from map(partial(_play_stretch, lies), stretches)
+        yield from map(play, stretches)
         return
     pool = ProcessPoolExecutor(jobs)
     try:
-        yield from pool.map(partial(_play_stretch, lies), stretches)
+        yield from pool.map(play, stretches)
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def _play_stretch(lies: float, seeds: range) -> _Stretch:
+def _play_stretch(lies: float, servers: int, seeds: range) -> _Stretch:
     if not _theatre:
-        _theatre.append(Theatre(lies))
+        _theatre.append(Theatre(lies, servers))
         gc.freeze()
         gc.set_threshold(100_000, 50, 50)  # hardly anything here is a cycle
     seen: Counter[str] = Counter()
@@ -92,9 +99,13 @@ def _play_stretch(lies: float, seeds: range) -> _Stretch:
         if outcome.report.violations:
             lines = outcome.trace.lines(_SHOWN)
             lines += [f"seed {seed}: {what}" for what in outcome.report.violations[:10]]
-            lines += [f"once more, with all steps: make simulate SEED={seed}", ""]
+            lines += [f"once more, with all steps: make simulate SEED={seed}{_more(servers)}", ""]
             found.append(lines)
     return len(seeds), seen, found
+
+
+def _more(servers: int) -> str:
+    return f" SERVERS={servers}" if servers else ""
 
 
 def _print(lines: Sequence[str]) -> None:

@@ -14,7 +14,7 @@ from functools import partial
 from random import Random
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import Connection, create_engine, update
+from sqlalchemy import Connection, create_engine, event, update
 from sqlalchemy.pool import StaticPool
 
 from branchline.server.storage import (
@@ -22,9 +22,11 @@ from branchline.server.storage import (
     StoreError,
     StoreUnavailable,
     TaskRow,
+    cluster,
     sqlite_commit,
     upgrade,
 )
+from branchline.server.storage.lookups import Lookups
 from branchline.server.storage.peers import Peers
 from branchline.server.storage.schema import meta
 from branchline.server.storage.sqlite_connection import (
@@ -32,12 +34,13 @@ from branchline.server.storage.sqlite_connection import (
     in_transaction,
     translated_errors,
 )
-from tests.simulation.loop import SimulatedLoop
+from tests.simulation.loop import START, SimulatedLoop
 from tests.simulation.odds import Odds
 
 T = TypeVar("T")
 
 _ID: Final = "5113a7e0-0000-4000-8000-000000000000"
+_POSTGRES_NOW: Final = str(cluster._NOW)  # noqa: SLF001 - all that SQLite does not understand
 _TICK: Final = 2e-6
 """Seconds between two operations of a lane: two of one moment could change places."""
 
@@ -45,14 +48,20 @@ _TICK: Final = 2e-6
 class Disk:
     """What outlives every crash: the database itself. It can be set back to its template."""
 
+    database_id = _ID
+
     def __init__(self) -> None:
+        self.now: Callable[[], int] = lambda: START
+        """The database's own time, microseconds since the epoch."""
         engine = create_engine(
             "sqlite://",
             poolclass=StaticPool,
             connect_args={"isolation_level": None, "cached_statements": 512},
         )
+        event.listen(engine, "before_cursor_execute", _tell_time, retval=True)
         self.connection: Final[Connection] = engine.connect()
         self.raw: Final[sqlite3.Connection] = driver_connection(self.connection)
+        self.raw.create_function("simulated_now", 0, lambda: self.now())  # noqa: PLW0108 - another each run
         with self.transaction():
             upgrade.upgrade(self.connection)
             # The server's ids follow from it.
@@ -68,8 +77,11 @@ class Disk:
             yield
 
     def live(self) -> list[str]:
-        """The executions that have not closed."""
-        query = "SELECT id FROM executions WHERE close_time IS NULL"
+        """The executions that have not closed, and those that are still to be cancelled."""
+        query = (
+            "SELECT id FROM executions WHERE close_time IS NULL"
+            " UNION ALL SELECT execution FROM cancellations"
+        )
         return [row[0] for row in self.raw.execute(query)]
 
     def keep(self) -> None:
@@ -79,6 +91,17 @@ class Disk:
     def reset(self) -> None:
         """Be as the template is."""
         self._template.backup(self.raw)
+
+
+def _tell_time(
+    _connection: object,
+    _cursor: object,
+    statement: str,
+    parameters: Any,  # noqa: ANN401 - SQLAlchemy's
+    _context: object,
+    _many: object,
+) -> tuple[str, Any]:
+    return statement.replace(_POSTGRES_NOW, "simulated_now()"), parameters
 
 
 class Faults:
@@ -93,12 +116,22 @@ class Faults:
         """Whether the database is out of order for now."""
         self.lies = 0.0
         """How often it says to have stored what it has not: then promises must break."""
-        self.crash: Callable[[], None] = lambda: None
-        """Ends the server at once."""
 
     def fails(self) -> bool:
         """Whether an operation does not happen."""
         return self.out or self._strikes(self.odds.store_fails)
+
+    def in_doubt(self) -> bool:
+        """Whether the answer to a write is lost."""
+        return self._strikes(self.odds.in_doubt)
+
+    def skipped(self) -> bool:
+        """Whether a row is left out because somebody else is about to change it."""
+        return self._strikes(self.odds.contended)
+
+    def deafens(self) -> bool:
+        """Whether the connection for a note is lost, and the note with it."""
+        return self._strikes(self.odds.deaf)
 
     def crashes(self) -> bool:
         """Whether the server comes to its end in the middle of a commit."""
@@ -132,11 +165,20 @@ class SimulatedDatabase:
 
     database_id = _ID
     peers: Peers | None = None
+    lookups: Lookups | None = None
 
-    def __init__(self, disk: Disk, faults: Faults, loop: SimulatedLoop) -> None:
+    def __init__(
+        self,
+        disk: Disk,
+        faults: Faults,
+        loop: SimulatedLoop,
+        crash: Callable[[], None] = lambda: None,
+    ) -> None:
+        """``crash`` ends the server at once."""
         self._disk = disk
         self._faults = faults
         self._loop = loop
+        self._crash = crash
         self._reader, self._writer = _Lane(loop), _Lane(loop)
         self._closed = False
         self._unanswered: dict[asyncio.Future[Any], None] = {}
@@ -207,7 +249,7 @@ class SimulatedDatabase:
             if faults.random.random() < 0.5:
                 with suppress(StoreError):
                     work()
-            faults.crash()
+            self._crash()
             return
         tell: Callable[[], None]
         try:

@@ -6,10 +6,13 @@ Nothing waits: when all that can run has run, the time jumps to whatever is due 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor
+from contextvars import Context, ContextVar
+from heapq import heappop
 from math import ceil
-from typing import Any, Final, TypeVarTuple
+from typing import Any, Final, Protocol, TypeVarTuple
 
 _Ts = TypeVarTuple("_Ts")
 
@@ -22,6 +25,21 @@ _MOST_ROUNDS: Final = 400_000
 _SECOND: Final = 1_000_000_000
 
 
+MACHINE: Final[ContextVar[object]] = ContextVar("MACHINE", default=None)
+"""What a callback is a part of: it can be frozen, and then goes on."""
+
+OUTSIDE: Final = Context()
+"""Of no machine: networks and databases go on while those who use them stand still."""
+
+
+class _Handle(Protocol):
+    _context: Context
+    _scheduled: bool
+    _when: float
+
+    def __lt__(self, other: Any, /) -> bool: ...  # noqa: ANN401 - as heappop wants it
+
+
 class Stuck(Exception):
     """Nothing can happen any more, or it never ends."""
 
@@ -29,8 +47,15 @@ class Stuck(Exception):
 class SimulatedLoop(asyncio.BaseEventLoop):
     """Runs callbacks in the order of simulated time; knows no files, threads and signals."""
 
+    # The base class's own.
+    _ready: deque[_Handle]
+    _scheduled: list[_Handle]
+    _clock_resolution: float
+
     def __init__(self) -> None:
         super().__init__()
+        self._frozen: dict[object, list[_Handle]] = {}
+        """What machines that stand still would do."""
         self._selector = self  # the base class asks it for events, and to wait
         self._nanoseconds = 1_000 * _SECOND
         self._rounds = 0
@@ -49,6 +74,18 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         """Hold everything up: nobody is heard for so long, though time passes."""
         self._stall += ceil(seconds * _SECOND)
 
+    def freeze(self, machine: object) -> None:
+        """Let a machine stand still, from the next round of the loop on."""
+        self._frozen.setdefault(machine, [])
+
+    def is_frozen(self, machine: object) -> bool:
+        """Whether a machine stands still."""
+        return machine in self._frozen
+
+    def thaw(self, machine: object) -> None:
+        """Let a machine go on with all that it has missed."""
+        self._ready.extend(self._frozen.pop(machine, ()))
+
     def grant_more(self) -> None:
         """What has run until now does not count as running without end."""
         self._rounds = 0
@@ -65,7 +102,18 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         return []
 
     def _process_events(self, event_list: list[Any]) -> None:
-        """There are none."""
+        """There are none; but here the loop is about to run what is due."""
+        if not self._frozen:
+            return
+        end = self.time() + self._clock_resolution
+        while self._scheduled and self._scheduled[0]._when < end:  # noqa: SLF001
+            handle = heappop(self._scheduled)
+            handle._scheduled = False  # noqa: SLF001 - as the base class does it
+            self._ready.append(handle)
+        due, self._ready = self._ready, deque()
+        for handle in due:
+            machine = handle._context.get(MACHINE)  # noqa: SLF001 - nobody else knows it
+            self._frozen.get(machine, self._ready).append(handle)
 
     def _write_to_self(self) -> None:
         """It never sleeps."""
@@ -88,6 +136,12 @@ class SimulatedClock:
     def __init__(self, loop: SimulatedLoop) -> None:
         self._loop = loop
         self._began = loop.microseconds
+
+    def skewed(self, by: int) -> SimulatedClock:
+        """One that is ahead by so many microseconds."""
+        other = SimulatedClock(self._loop)
+        other._began = self._began - by
+        return other
 
     def now(self) -> int:
         """Microseconds since the epoch."""

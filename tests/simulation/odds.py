@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from random import Random
+from typing import Final
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,17 +27,51 @@ class Odds:
     blows: int
     """How often something happens to the server or a worker."""
     max_inbox: int
+    servers: int
+    """How many there are; more than one share the database."""
+    in_doubt: float
+    """The answer to a write is lost, which may be stored."""
+    contended: float
+    """A row is skipped, or a commit refused, because somebody else is at it."""
+    deaf: float
+    """A server's connection for notes is lost."""
+    skew: int
+    """How far the servers' clocks are off at most, microseconds."""
     cached: int
     """How many executions the server keeps in memory, of those that wait and those that run."""
 
 
-def draw_odds(random: Random) -> Odds:
-    """Runs differ: in some nothing goes wrong but time, in others nearly everything."""
+NOTHING: Final = Odds(
+    trouble=0.0,
+    latency=0.0,
+    commit_time=0.0,
+    slow_commit=0.0,
+    store_fails=0.0,
+    lost=0.0,
+    crash_in_commit=0.0,
+    mischief=0.0,
+    blows=0,
+    max_inbox=10_000,
+    servers=1,
+    in_doubt=0.0,
+    contended=0.0,
+    deaf=0.0,
+    skew=0,
+    cached=1_000,
+)
+"""Nothing goes wrong, and nothing takes time."""
+
+
+def draw_odds(random: Random, servers: int = 0) -> Odds:
+    """Draw a run's; without a number of servers that is drawn as well.
+
+    Runs differ: in some nothing goes wrong but time, in others nearly everything."""
 
     def maybe(share: float, most: float) -> float:
         return random.uniform(0, most) if random.random() < share else 0.0
 
     calm = random.random() < 0.1
+    drawn = random.choice((1, 1, 2, 3))
     return Odds(
         trouble=0.0 if calm else random.uniform(1, 6),
         latency=random.choice((0.0005, 0.01, 0.05, 0.3)),
@@ -48,5 +83,10 @@ def draw_odds(random: Random) -> Odds:
         mischief=maybe(0.7, 0.3),
         blows=0 if calm else random.choice((0, 0, 1, 2, 3, 5)),
         max_inbox=random.choice((1, 10, 10_000)),
+        servers=servers or drawn,
+        in_doubt=maybe(0.4, 0.15),
+        contended=maybe(0.4, 0.3),
+        deaf=maybe(0.5, 0.2),
+        skew=random.choice((0, 1_000, 50_000)),
         cached=random.choice((0, 1, 1_000)),
     )

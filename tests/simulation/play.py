@@ -18,11 +18,11 @@ from tests.chaos.report import Report
 from tests.chaos.shapes import Shape
 from tests.simulation.activities import Surroundings
 from tests.simulation.database import Disk, Faults, SimulatedDatabase
-from tests.simulation.host import Host
-from tests.simulation.loop import SimulatedLoop
+from tests.simulation.host import Host, Site
+from tests.simulation.loop import SimulatedClock, SimulatedLoop
 from tests.simulation.odds import Odds, draw_odds
 from tests.simulation.pollers import Poller
-from tests.simulation.server import INCOMING
+from tests.simulation.server import INCOMING, Server
 from tests.simulation.trace import Trace
 from tests.simulation.users import Company, User
 from tests.simulation.watchers import EventWatcher, Looker, StatusWatcher
@@ -33,6 +33,7 @@ _PATIENCE: Final = 120.0
 """Seconds in which all must have ended once nothing goes wrong any more."""
 _PAUSE: Final = 0.25
 _NOBODY_LOOKS: Final = Path(os.devnull)
+_LOOKS: Final = 8
 _WATCHED: Final = 0.4
 _POLLERS: Final = 0.2
 
@@ -44,6 +45,7 @@ class Scenery(Protocol):
     leaves: list[Shape]
     shapes: list[Shape]
     lies: float
+    servers: int
 
 
 class Play:
@@ -59,7 +61,7 @@ class Play:
         self._report = report
         random = self._random("play")
         self._chance = random
-        self.odds: Odds = draw_odds(random)
+        self.odds: Odds = draw_odds(random, scenery.servers)
         trace.note("odds", str(self.odds))
         self._faults = Faults(self._random("faults"), self.odds)
         self._faults.lies = scenery.lies
@@ -71,11 +73,12 @@ class Play:
 
     async def run(self) -> Evidence:
         """Run; what is left afterwards."""
-        host = self._host = Host(
-            self._scenery.disk, self._faults, self._random("host"), self._trace, self._loop
-        )
-        self._go(host.run())
-        self._around = Surroundings(host.clock.now)
+        disk, loop = self._scenery.disk, self._loop
+        clock = SimulatedClock(loop)
+        disk.now = clock.now
+        site = Site(disk, self._faults, self._trace, loop, clock)
+        self._hosts = [self._host(site, number) for number in range(self.odds.servers)]
+        self._around = Surroundings(clock.now)
         shapes = self._chance.sample(self._scenery.shapes, 3) + self._scenery.leaves[:1]
         self._company = Company(
             shapes, Diary(_NOBODY_LOOKS), self._report, self._around, self._started, self._ended
@@ -98,17 +101,27 @@ class Play:
         await asyncio.sleep(max(left, 0))
         self._faults.over = True
         self._faults.out = False
+        for host in self._hosts:
+            host.thaw()
         self._trace.note("play", "nothing goes wrong any more")
         await self._in_time(working, "everything ends in time")
 
     async def _blow(self) -> None:
-        what = self._chance.choice(("crash", "restart", "outage", "stall", "worker", "worker"))
+        several = ("freeze", "freeze", "deafen") if len(self._hosts) > 1 else ()
+        blows = ("crash", "restart", "outage", "stall", "worker", "worker", *several)
+        what = self._chance.choice(blows)
         self._trace.note("play", f"a blow: {what}")
+        host = self._chance.choice(self._hosts)
         match what:
             case "crash":
-                self._host.crash()
+                host.crash()
             case "restart":
-                await self._host.restart()
+                await host.restart()
+            case "freeze":
+                host.freeze()
+                self._loop.call_later(self._chance.uniform(0.2, 8), host.thaw)
+            case "deafen":
+                host.deafen()
             case "outage":
                 self._faults.out = True
                 await asyncio.sleep(self._chance.uniform(0.1, 2))
@@ -124,11 +137,14 @@ class Play:
         while self._scenery.disk.live() and self._loop.time() < end:  # noqa: ASYNC110 - simulated time
             await asyncio.sleep(_PAUSE)
         await self._in_time(self._watching, "watches end")
-        while self._host.server is None or not self._host.server.serves:  # noqa: ASYNC110 - simulated time
+        while not all(host.serves for host in self._hosts):  # noqa: ASYNC110 - simulated time
             await asyncio.sleep(_PAUSE)  # the last crash was a moment ago
         calm = SimulatedDatabase(self._scenery.disk, self._faults, self._loop)
         remains = await remains_of(Store(calm, calm.database_id))
-        told = await self._ask(remains)
+        told = await self._ask(remains, self._hosts[0])
+        for host in self._hosts[1:]:
+            same = await self._ask(remains, host) == told
+            self._report.require(same, "all servers tell the same", host.name)
         while not self._statuses.has_seen_the_end_of(told) and self._loop.time() < end:  # noqa: ASYNC110 - simulated time
             await asyncio.sleep(_PAUSE)
         await self._quit()
@@ -144,9 +160,9 @@ class Play:
         for task in done:
             task.result()
 
-    async def _ask(self, remains: Remains) -> dict[str, Told]:
-        """What the API tells of all executions."""
-        services = self._host.door.services
+    async def _ask(self, remains: Remains, host: Host) -> dict[str, Told]:
+        """What a server's API tells of all executions."""
+        services = host.door.services
         told = {}
         for execution in remains.stored:
             get = pb.GetExecutionRequest(
@@ -159,16 +175,26 @@ class Play:
         return told
 
     async def _quit(self) -> None:
-        """Look into the server's memory, and stop it in order."""
+        """Look into the servers' memory, and stop them in order."""
         await asyncio.sleep(1)
-        server = self._host.server
-        if server is None or not server.serves:
-            self._report.violation("a server stays up", "there is none")
-            return
-        for left in server.left_in_memory():
-            self._report.violation("nothing is left in memory", left)
-        async with asyncio.timeout(_PATIENCE):
-            await server.stop()
+        for host in self._hosts:
+            server = host.server
+            if server is None or not server.serves:
+                self._report.violation("a server stays up", f"there is none: {host.name}")
+                continue
+            for left in await self._left_in_memory(server):
+                self._report.violation("nothing is left in memory", f"{host.name}: {left}")
+            async with asyncio.timeout(_PATIENCE):
+                await server.stop()
+
+    async def _left_in_memory(self, server: Server) -> list[str]:
+        """What stays in memory; several servers always look for tasks of each other."""
+        left = server.left_in_memory()
+        for _ in range(_LOOKS):
+            if left:
+                await asyncio.sleep(self._chance.uniform(0.5, 1))
+                left = [each for each in server.left_in_memory() if each in left]
+        return left
 
     def _evidence(self, remains: Remains, told: dict[str, Told]) -> Evidence:
         diary, deleted = self._company.diary, self._company.deleted
@@ -210,8 +236,16 @@ class Play:
         self._go(worker.run())
         return worker
 
+    def _host(self, site: Site, number: int) -> Host:
+        name, shares = "host", self.odds.servers > 1
+        if shares:
+            name += f"-{number}"
+        host = Host(name, site, self._random(name), shares=shares)
+        self._go(host.run())
+        return host
+
     def _wire(self, name: str) -> Wire:
-        return Wire(name, self._host, self._faults, self._random(name), self._trace)
+        return Wire(name, self._hosts, self._faults, self._random(name), self._trace)
 
     def _go(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         return self._loop.create_task(work)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
+from contextvars import copy_context
 from dataclasses import replace
 from typing import Any, Final, NamedTuple, NoReturn, TypeVar, cast
 
@@ -21,6 +22,7 @@ from branchline.server.settings import Settings
 from branchline.server.storage import Store
 from tests.simulation.database import SimulatedDatabase
 from tests.simulation.odds import Odds
+from tests.simulation.shared import SharedDatabase
 
 T = TypeVar("T")
 Request = TypeVar("Request")
@@ -72,6 +74,8 @@ class Door:
     def __init__(self, services: Services) -> None:
         self.services = services
         self.open = False
+        self.context = copy_context()
+        """The server's: what it does for others is its own."""
         self.calls: dict[asyncio.Task[Any], None] = {}
         """In their order: a set would have another in each run."""
 
@@ -96,7 +100,7 @@ class Door:
         if not self.open:
             call.close()
             raise Broken("nobody serves")
-        task = asyncio.create_task(call)
+        task = asyncio.create_task(call, context=self.context.copy())
         self.calls[task] = None
         task.add_done_callback(lambda task: self.calls.pop(task, None))
         return task
@@ -105,7 +109,9 @@ class Door:
 class Server(App):
     """The server on a simulated database, behind a door."""
 
-    def __init__(self, database: SimulatedDatabase, clock: Clock, odds: Odds) -> None:
+    def __init__(
+        self, database: SimulatedDatabase | SharedDatabase, clock: Clock, odds: Odds
+    ) -> None:
         settings = replace(
             SETTINGS,
             max_inbox=odds.max_inbox,
@@ -134,7 +140,7 @@ class Server(App):
     def die(self) -> None:
         """End at once, at whatever it is; what is not in the database is lost."""
         self.database.die()
-        tasks = [*self._tasks, *self._telling]
+        tasks = [*self._tasks]
         if self.starting is not None:
             tasks.append(self.starting)
         if self.door is not None:
@@ -155,6 +161,6 @@ class Server(App):
             if worker.held or worker.promised
         ]
         lives = self._runtime._lives  # noqa: SLF001 - no user of it could tell
-        if len(lives):
+        if len(lives) and not dispatcher.shared:  # of several each keeps what others may close
             left.append(f"{len(lives)} executions")
         return left

@@ -13,8 +13,8 @@ from branchline.v1 import workflow_service_pb2
 from tests.chaos.checks import check
 from tests.chaos.report import Report
 from tests.simulation.database import Disk, Faults
-from tests.simulation.host import Host
-from tests.simulation.loop import SimulatedLoop, Stuck
+from tests.simulation.host import Host, Site
+from tests.simulation.loop import SimulatedClock, SimulatedLoop, Stuck
 from tests.simulation.narrow import narrowed
 from tests.simulation.odds import draw_odds
 from tests.simulation.play import Play
@@ -37,8 +37,10 @@ class Outcome:
 class Theatre:
     """What runs share: a database with the workflows, and the ear for the logs."""
 
-    def __init__(self, lies: float = 0.0) -> None:
+    def __init__(self, lies: float = 0.0, servers: int = 0) -> None:
+        """``servers``: how many play; their number is drawn as well when it is 0."""
         self.lies = lies
+        self.servers = servers
         self.ear = Ear()
         self.disk = Disk()
         self.leaves, self.shapes = draw_workflows()
@@ -74,13 +76,13 @@ class Theatre:
         loop = SimulatedLoop()
         trace = Trace(loop)
         random = Random(0)
-        faults = Faults(random, draw_odds(random))
+        faults = Faults(random, draw_odds(random, servers=1))
         faults.over = True
 
         async def register() -> None:
-            host = Host(self.disk, faults, random, trace, loop)
+            host = Host("host", Site(self.disk, faults, trace, loop, SimulatedClock(loop)), random)
             running = asyncio.create_task(host.run())
-            wire = Wire("author", host, faults, random, trace)
+            wire = Wire("author", [host], faults, random, trace)
             while host.server is None or not host.server.serves:  # noqa: ASYNC110 - simulated time
                 await asyncio.sleep(_PAUSE)
             for shape in (*self.leaves, *self.shapes):

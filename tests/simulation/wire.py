@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from random import Random
 from typing import Generic, TypeVar
 
 from branchline.server.rpc.calls import Context
 from tests.simulation.database import Faults
 from tests.simulation.host import Host
+from tests.simulation.loop import OUTSIDE
 from tests.simulation.server import INCOMING, Broken, Refused, Services
 from tests.simulation.trace import Trace
 
@@ -25,14 +26,20 @@ _HALF_OPEN = 5.0
 
 
 class Wire:
-    """One caller's way to the server."""
+    """One caller's way to the servers: each call, and each stream, to any of them."""
 
-    def __init__(self, name: str, host: Host, faults: Faults, random: Random, trace: Trace) -> None:
+    def __init__(
+        self, name: str, hosts: Sequence[Host], faults: Faults, random: Random, trace: Trace
+    ) -> None:
         self.name = name
-        self.host = host
+        self._hosts = hosts
         self.faults = faults
         self.random = random
         self.trace = trace
+
+    def host(self) -> Host:
+        """A server's machine."""
+        return self._hosts[0] if len(self._hosts) == 1 else self.random.choice(self._hosts)
 
     def delay(self) -> float:
         """Seconds that a message takes."""
@@ -66,7 +73,7 @@ class Wire:
             raise Broken("lost on the way")
 
     async def _carry_out(self, method: Unary[Request, Response], request: Request) -> Response:
-        door = self.host.door
+        door = self.host().door
 
         async def call() -> Response:
             return await method(door.services)(request, INCOMING)
@@ -113,12 +120,14 @@ class Stream(Generic[Response]):
 
     def _open(self, method: Callable[[Services, Context], AsyncIterator[Response]]) -> None:
         try:
-            door = self._wire.host.door
+            host = self._wire.host()
+            door = host.door
             self._serving = door.take(self._serve(method, door.services))
         except Broken as error:
             self._send(error)
         else:
             self._serving.add_done_callback(self._over)
+            host.opened(self._serving, self._lose)
             if self._hung_up:
                 self._loop.call_later(self._wire.delay(), self._cancel)
 
@@ -145,13 +154,20 @@ class Stream(Generic[Response]):
         else:
             serving.result()
 
+    def _lose(self) -> None:
+        """The caller gives up a server that stands still; it finds out when it goes on."""
+        self._send(Broken("the server is silent"))
+        self._hung_up = True
+        self._cancel()
+
     def _cancel(self) -> None:
         if self._serving is not None:
             self._serving.cancel()
 
     def _send(self, answer: Response | Exception | None) -> None:
         if not self._hung_up:
-            self._loop.call_at(self._next(), self._answers.put_nowait, answer)
+            at = self._next()
+            self._loop.call_at(at, self._answers.put_nowait, answer, context=OUTSIDE)
 
     def _next(self) -> float:
         self._last = max(self._last + _TICK, self._loop.time() + self._wire.delay())
