@@ -12,7 +12,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from common import CHAIN_LEN, FAN, Engine, add_one, free_port, port_open, wait_for
+from common import (
+    CHAIN_LEN,
+    FAN,
+    Engine,
+    add_one,
+    free_port,
+    port_open,
+    postgres_version,
+    setup_postgres,
+    start_postgres,
+    wait_for,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -88,11 +99,15 @@ class Branchline(Engine):  # type: ignore[misc]  # the harness has no types
     def start(self) -> None:
         """Start the server and the worker."""
         port = self.conf["port"] = free_port()
-        arguments = ["server", "--database", f"sqlite:///{self.data}/branchline.db"]
+        arguments = ["server", "--database", self.database()]
         arguments += ["--listen", f"127.0.0.1:{port}", "--log-level", "warning"]
         server = self.spawn("server", [self.python, "-m", "branchline.client.cli", *arguments])
         wait_for(lambda: port_open(port), 30, server)
         self.spawn_worker()
+
+    def database(self) -> str:
+        """The URL of an empty database."""
+        return f"sqlite:///{self.data}/branchline.db"
 
     async def worker(self, ready: Callable[[], None]) -> None:
         """Register the workflows and offer the activity."""
@@ -141,4 +156,31 @@ class Branchline(Engine):  # type: ignore[misc]  # the harness has no types
         return f"127.0.0.1:{self.conf['port']}"
 
 
-ENGINES = [Branchline]
+class BranchlinePostgres(Branchline):
+    """The same on PostgreSQL."""
+
+    name = "branchline-postgres"
+    about = (
+        "PostgreSQL with its stock settings + one branchline server + one Python worker process"
+        " (async activities over one task stream) + SDK client; defaults throughout"
+    )
+    durability = (
+        "a PostgreSQL commit a turn, fsync and synchronous_commit on; one commit for many workflows"
+    )
+    wal_dirs = ("pg_wal",)
+
+    def setup(self) -> None:
+        """Install PostgreSQL and the packages."""
+        setup_postgres()
+        super().setup()
+
+    def versions(self) -> dict[str, str]:
+        """What is measured."""
+        return {**super().versions(), "postgresql": postgres_version()}
+
+    def database(self) -> str:
+        """The URL of an empty database."""
+        return str(start_postgres(self))
+
+
+ENGINES = [Branchline, BranchlinePostgres]

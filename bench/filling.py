@@ -18,7 +18,7 @@ from branchline.server.clock import SystemClock
 from branchline.server.histories import history_rows
 from branchline.server.ids import KeyMaker, execution_id
 from branchline.server.runtime import Live
-from branchline.server.runtime.turn import execution_row
+from branchline.server.runtime.rows import execution_row
 from branchline.server.storage import Batch, Store
 
 _GROUP = 1_000

@@ -34,16 +34,16 @@ SECONDS = 2.0
 NOW = 1_800_000_000_000_000
 FIRST_KEY = 1 << 60
 EVENTS = (
-    '[{"type":"task_completed","task":1,"result":{"ok":true}},'
-    '{"type":"step_completed","branch":"main","store":"checked"},'
-    '{"type":"step_started","branch":"main","step":"charge"},'
-    '{"type":"task_scheduled","task":2,"branch":"main","activity":"charge","queue":"default",'
-    '"parameters":{"order_id":"o-1","amount":12.5}}]'
+    '[["task_completed",1,{"ok":true},{},[],null],'
+    '["step_completed","main","checked"],'
+    '["step_started","main","charge"],'
+    '["task_scheduled",2,"main","charge","default",{"order_id":"o-1","amount":12.5},'
+    "null,1,0,null,null,null]]"
 )
 WAITING = (
-    '[{"type":"execution_started","workflow":"wait","version":1,"inputs":{"n":1}},'
-    '{"type":"step_started","branch":"main","step":"wait"},'
-    '{"type":"signal_awaited","branch":"main","topic":"go","until":1800003600000000}]'
+    '[["execution_started","wait",1,{"n":1},{},null,{},"",0,0],'
+    '["step_started","main","wait"],'
+    '["signal_awaited","main","go",1800003600000000]]'
 )
 PAYLOAD = '{"execution":"exec_01jd8z","step":"charge","parameters":{"order_id":"o-1"}}'
 

@@ -55,6 +55,8 @@ class Remains:
 
     stored: dict[str, Stored] = field(default_factory=dict)
     next_due: int | None = None
+    cancellations: int = 0
+    """Executions that are still to be cancelled."""
     tasks_running: int = 0
     offers_ready: int = 0
 
@@ -135,6 +137,7 @@ async def remains_of(store: Store) -> Remains:
             for row in rows
         },
         next_due=await store.next_due(),
+        cancellations=len(await store.cancellations("", 1_000)),
         tasks_running=len(await store.running_tasks()),
         offers_ready=len(await store.ready_offers()),
     )

@@ -91,6 +91,10 @@ def keep_a_timer(evidence: Evidence) -> Evidence:
     return replace(evidence, remains=replace(evidence.remains, next_due=1))
 
 
+def keep_a_cancellation(evidence: Evidence) -> Evidence:
+    return replace(evidence, remains=replace(evidence.remains, cancellations=1))
+
+
 def forget_runs(evidence: Evidence) -> Evidence:
     """All that completed: one of them alone may not have counted."""
     left = [entry for entry in evidence.ledger if not _has_completed(entry)]
@@ -176,6 +180,7 @@ def overlook_a_change(evidence: Evidence) -> Evidence:
         (lose_the_first_event, "histories have no gaps"),
         (keep_a_task, "no task is left over"),
         (keep_a_timer, "no timer is left over"),
+        (keep_a_cancellation, "no cancellation is left over"),
         (forget_runs, "a counted result comes from a run"),
         (overtake_runs, "a report of an ended lease does not count"),
         (share_a_key, "an idempotency key names one item"),

@@ -17,6 +17,7 @@ from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
 from branchline.v1 import (
+    execution_pb2,
     execution_service_pb2,
     task_pb2,
     task_service_pb2,
@@ -162,6 +163,35 @@ class WorkerStream:
         self.responses.put_nowait(refusal)
 
 
+class WaitStream:
+    """The server's end of one AwaitExecutions, in a test's hands."""
+
+    def __init__(self) -> None:
+        self.requests: asyncio.Queue[execution_service_pb2.AwaitExecutionsRequest] = asyncio.Queue()
+        self.responses: asyncio.Queue[execution_service_pb2.AwaitExecutionsResponse | Refusal] = (
+            asyncio.Queue()
+        )
+
+    def take(self, request: execution_service_pb2.AwaitExecutionsRequest) -> None:
+        self.requests.put_nowait(request)
+
+    async def named(self, count: int) -> set[str]:
+        """As many ids as are named next, in however many messages they come."""
+        found: set[str] = set()
+        while len(found) < count:
+            found.update((await self.requests.get()).execution_ids)
+        return found
+
+    def close(self, *executions: execution_pb2.Execution) -> None:
+        """Say that executions have closed."""
+        self.responses.put_nowait(
+            execution_service_pb2.AwaitExecutionsResponse(executions=executions)
+        )
+
+    def break_off(self, refusal: Refusal = UNAVAILABLE) -> None:
+        self.responses.put_nowait(refusal)
+
+
 class ScriptedServer:
     """Answers by the script of a test; the last answer of a method is given again and again.
 
@@ -171,6 +201,8 @@ class ScriptedServer:
     def __init__(self, port: int = 0) -> None:
         self.received: dict[str, list[Any]] = defaultdict(list)
         self.streams: asyncio.Queue[WorkerStream] = asyncio.Queue()
+        self.waits: asyncio.Queue[WaitStream] = asyncio.Queue()
+        """Streams of AwaitExecutions for which there is no script."""
         self._all_streams: list[WorkerStream] = []
         self._answers: dict[str, deque[Any]] = {}
         self._port = port
@@ -209,7 +241,8 @@ class ScriptedServer:
         read = message_factory.GetMessageClass(method.input_type).FromString
         write = message_factory.GetMessageClass(method.output_type).SerializeToString
         if method.client_streaming:
-            return grpc.stream_stream_rpc_method_handler(self._worker_stream, read, write)
+            stream_stream = self._client_stream(method.name)
+            return grpc.stream_stream_rpc_method_handler(stream_stream, read, write)
 
         async def stream(request: Message, context: Context) -> AsyncIterator[Message]:
             for item in self._answer(method.name, request):
@@ -237,24 +270,50 @@ class ScriptedServer:
         answers = self._answers[method]
         return answers.popleft() if len(answers) > 1 else answers[0]
 
+    def _client_stream(self, method: str) -> Any:  # noqa: ANN401 - gRPC knows no coroutines here
+        streams = {"StreamTasks": self._worker_stream, "AwaitExecutions": self._wait_stream}
+        return streams[method]
+
     async def _worker_stream(
         self, requests: AsyncIterator[pb.StreamTasksRequest], context: Context
     ) -> AsyncIterator[pb.StreamTasksResponse]:
         stream = WorkerStream()
         self.streams.put_nowait(stream)
         self._all_streams.append(stream)
-        reading = asyncio.create_task(_read(requests, stream))
-        try:
-            while True:
-                response = await stream.responses.get()
-                if isinstance(response, Refusal):
-                    await response.abort(context)
-                else:
-                    yield response
-        finally:
-            reading.cancel()
+        async for response in _play(stream, requests, context):
+            yield response
+
+    async def _wait_stream(
+        self,
+        requests: AsyncIterator[execution_service_pb2.AwaitExecutionsRequest],
+        context: Context,
+    ) -> AsyncIterator[execution_service_pb2.AwaitExecutionsResponse]:
+        stream = WaitStream()
+        if "AwaitExecutions" in self._answers:
+            # Whoever waits has named somebody before anything is answered.
+            for item in self._answer("AwaitExecutions", await anext(requests)):
+                stream.responses.put_nowait(item)
+        else:
+            self.waits.put_nowait(stream)
+        async for response in _play(stream, requests, context):
+            yield response
 
 
-async def _read(requests: AsyncIterator[pb.StreamTasksRequest], stream: WorkerStream) -> None:
+async def _play(
+    stream: WorkerStream | WaitStream, requests: AsyncIterator[Any], context: Context
+) -> AsyncIterator[Any]:
+    reading = asyncio.create_task(_read(requests, stream))
+    try:
+        while True:
+            response = await stream.responses.get()
+            if isinstance(response, Refusal):
+                await response.abort(context)
+            else:
+                yield response
+    finally:
+        reading.cancel()
+
+
+async def _read(requests: AsyncIterator[Any], stream: WorkerStream | WaitStream) -> None:
     async for request in requests:
         stream.take(request)

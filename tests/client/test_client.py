@@ -134,7 +134,7 @@ async def test_inputs_that_are_no_json_are_refused_before_anything_is_sent() -> 
 
 
 async def test_many_starts_are_answered_one_by_one_and_in_order() -> None:
-    taken = pb.StartError(
+    taken = pb.RequestError(
         code=grpc.StatusCode.ALREADY_EXISTS.value[0], reason="EXECUTION_EXISTS", message="in use"
     )
     answer = pb.StartExecutionsResponse(
@@ -157,7 +157,7 @@ async def test_many_starts_are_answered_one_by_one_and_in_order() -> None:
 
 
 async def test_of_many_starts_only_the_refused_for_now_are_repeated() -> None:
-    busy = pb.StartError(
+    busy = pb.RequestError(
         code=grpc.StatusCode.RESOURCE_EXHAUSTED.value[0], reason="OVERLOADED", message="busy"
     )
     started = pb.StartResult(started=STARTED)

@@ -36,16 +36,20 @@ MOMENT = datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)
 STAMP = Timestamp()
 STAMP.FromDatetime(MOMENT)
 
-RUNNING = pb.GetExecutionResponse(
-    execution=execution_pb2.Execution(id="e", status=execution_pb2.EXECUTION_STATUS_RUNNING)
+RUNNING = execution_pb2.Execution(id="e", status=execution_pb2.EXECUTION_STATUS_RUNNING)
+COMPLETED = execution_pb2.Execution(
+    id="e", status=execution_pb2.EXECUTION_STATUS_COMPLETED, outputs_json=f'{{"total":{BIG}}}'
 )
-COMPLETED = pb.GetExecutionResponse(
-    execution=execution_pb2.Execution(
-        id="e",
-        status=execution_pb2.EXECUTION_STATUS_COMPLETED,
-        outputs_json=f'{{"total":{BIG}}}',
-    )
-)
+
+
+def told(execution: execution_pb2.Execution) -> pb.AwaitExecutionsResponse:
+    """An execution has closed."""
+    return pb.AwaitExecutionsResponse(executions=[execution])
+
+
+def shown(execution: execution_pb2.Execution) -> pb.GetExecutionResponse:
+    """How an execution stands."""
+    return pb.GetExecutionResponse(execution=execution)
 
 
 async def test_the_full_view_is_told_in_full() -> None:
@@ -127,10 +131,12 @@ async def test_a_status_of_a_newer_server_is_unknown() -> None:
 
 async def test_a_result_is_waited_for_until_the_execution_has_closed() -> None:
     async with ScriptedServer() as server, Client(server.address) as client:
-        server.script("GetExecution", RUNNING, UNAVAILABLE, RUNNING, COMPLETED)
+        server.script("AwaitExecutions", [UNAVAILABLE], [told(COMPLETED)])
         assert await client.execution("e").result() == {"total": BIG}
-        assert len(server.received["GetExecution"]) == 4
-        assert all(request.wait.seconds >= 20 for request in server.received["GetExecution"])
+        assert [[*request.execution_ids] for request in server.received["AwaitExecutions"]] == [
+            ["e"],
+            ["e"],
+        ]
 
 
 async def test_a_failed_execution_raises_its_failure() -> None:
@@ -140,7 +146,7 @@ async def test_a_failed_execution_raises_its_failure() -> None:
         error=execution_pb2.Failure(type="declined", message="no money", details_json='{"a":1}'),
     )
     async with ScriptedServer() as server, Client(server.address) as client:
-        server.script("GetExecution", pb.GetExecutionResponse(execution=failed))
+        server.script("AwaitExecutions", [told(failed)])
         with pytest.raises(ExecutionFailed, match=r"e failed \(declined\): no money") as caught:
             await client.execution("e").result()
         error = caught.value
@@ -150,17 +156,26 @@ async def test_a_failed_execution_raises_its_failure() -> None:
 async def test_a_cancelled_execution_raises() -> None:
     cancelled = execution_pb2.Execution(id="e", status=execution_pb2.EXECUTION_STATUS_CANCELED)
     async with ScriptedServer() as server, Client(server.address) as client:
-        server.script("GetExecution", pb.GetExecutionResponse(execution=cancelled))
+        server.script("AwaitExecutions", [told(cancelled)])
         with pytest.raises(ExecutionCanceled):
             await client.execution("e").result()
 
 
 async def test_a_result_that_is_not_there_in_time_is_a_timeout() -> None:
     async with ScriptedServer() as server, Client(server.address) as client:
-        server.script("GetExecution", RUNNING)
-        for timeout in (0, timedelta(0)):
-            with pytest.raises(TimeoutError, match="e is RUNNING after 0 s"):
+        server.script("AwaitExecutions", [])
+        server.script("GetExecution", shown(RUNNING))
+        for timeout in (0, timedelta(0), 0.01):
+            with pytest.raises(TimeoutError, match=r"e is RUNNING after 0(\.01)? s"):
                 await client.execution("e").result(timeout=timeout)
+
+
+async def test_what_has_closed_just_in_time_is_a_result() -> None:
+    async with ScriptedServer() as server, Client(server.address) as client:
+        server.script("AwaitExecutions", [])
+        server.script("GetExecution", shown(COMPLETED))
+        for timeout in (0, 0.01):
+            assert await client.execution("e").result(timeout=timeout) == {"total": BIG}
 
 
 async def test_a_watch_goes_on_where_it_was_cut_without_gap_or_repeat() -> None:

@@ -34,6 +34,14 @@ class Method:
         """Whether a call may take its time in good order."""
         return self.server_streams or "wait" in self.request.fields_by_name
 
+    @property
+    def ends_when_done(self) -> bool:
+        """Whether a call ends soon after its caller has said everything.
+
+        One that waits for executions ends when they have closed.
+        """
+        return self.client_streams and "execution_ids" not in self.request.fields_by_name
+
 
 def _methods() -> Iterator[Method]:
     for module in pkgutil.iter_modules(branchline.v1.__path__):

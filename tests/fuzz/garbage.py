@@ -18,6 +18,8 @@ _IDS = [_P.LIVE, _P.LIVE, _P.LISTENING, _P.LISTENING, _P.CLOSED, _P.FAILED, "nob
 _TOKENS = [_P.TOKEN, _P.TOKEN, _P.STALE, "ffffffff.1.1.1", "0.0.0.0"]
 _LIKELY: dict[str, list[str]] = {
     "execution_id": _IDS,
+    "execution_ids": _IDS,
+    "forgotten_ids": _IDS,
     "parent": _IDS,
     "id": ["", "mine", "a b", *_IDS],
     "token": _TOKENS,

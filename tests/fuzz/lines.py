@@ -57,7 +57,7 @@ class Line:
         if ending is Ending.HASTY:
             await asyncio.sleep(0)
             call.cancel()
-        elif self._method.may_wait and not (ending is Ending.DONE and self._method.client_streams):
+        elif self._method.may_wait and not (ending is Ending.DONE and self._method.ends_when_done):
             await asyncio.wait([listening], timeout=_WHILE)
             call.cancel()
         await asyncio.wait([listening], timeout=LIMIT)

@@ -42,7 +42,7 @@ def judge_answer(what: str, answer: Message) -> None:
         named = message.DESCRIPTOR.fields_by_name
         if "reason" in named and "accepted" in named and not _told(message, "accepted"):
             _judge_reason(what, message)
-        elif message.DESCRIPTOR.name == "StartError":
+        elif message.DESCRIPTOR.name == "RequestError":
             _judge_reason(what, message)
             code = grpc.StatusCode[_DOCUMENTED[_told(message, "reason")]]
             assert _told(message, "code") == code.value[0], f"{what}: {message}"

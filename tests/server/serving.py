@@ -181,7 +181,7 @@ async def serving(
     chosen = Settings(
         database_url=await database_url(path),
         listen="127.0.0.1:0",
-        **{"synchronous": "NORMAL", "shutdown_grace": 1.0, **settings},
+        **{"synchronous": "NORMAL", "sqlite_log": 0, "shutdown_grace": 1.0, **settings},
     )
     async with App(chosen, clock) as app, connected(app.port) as served:
         served.stop = app.stop

@@ -47,6 +47,7 @@ class Member:
         await asyncio.gather(*app._tasks, return_exceptions=True)  # noqa: SLF001
         app._workers.close()  # noqa: SLF001
         app._subscriptions.close()  # noqa: SLF001
+        app._closings.end()  # noqa: SLF001
         app._feed.close()  # noqa: SLF001
         await app._rpc.stop(0)  # noqa: SLF001
         await app._store.close()  # noqa: SLF001

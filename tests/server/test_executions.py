@@ -132,7 +132,7 @@ async def test_a_batch_of_too_many_starts_is_refused(served: Served) -> None:
     request = pb.StartExecutionsRequest(requests=[start()] * 1_001)
     refusal = await refused(served.executions.StartExecutions(request))
     assert refusal.what == (StatusCode.INVALID_ARGUMENT, "INVALID_FIELD")
-    assert refusal.violations == {"requests": "may hold at most 1000 starts, not 1001"}
+    assert refusal.violations == {"requests": "may hold at most 1000, not 1001: make several calls"}
 
 
 async def test_all_that_is_wrong_with_inputs_is_told_and_nothing_is_stored(

@@ -10,12 +10,13 @@ import pytest
 
 from branchline.engine import FailTask
 from branchline.engine.events import Failure
+from branchline.server.cluster import Cluster
 from branchline.server.runtime import FailLeasedTask
 from branchline.server.tasks import pending_task
 from branchline.v1 import execution_pb2
 from tests.postgres import execute
 from tests.server.flows import flow, hold, listen, spawn, work
-from tests.server.refusals import Refusal, attempt
+from tests.server.refusals import Refusal, attempt, refused
 from tests.server.serving import Served
 from tests.server.sharing import Together, gapless, together
 from tests.server.worker import completed, failed, released
@@ -112,6 +113,42 @@ async def test_an_overdue_task_that_somebody_has_just_taken_is_left_to_them(
     [ack] = await one.served.report(completed(task))
     assert ack.accepted
     assert again == []
+
+
+@pytest.fixture
+async def deaf(servers: Together, monkeypatch: pytest.MonkeyPatch) -> tuple[Served, Served]:
+    """Two servers that do not hear what the other tells; what is in memory may be old."""
+    monkeypatch.setattr(Cluster, "_hear", lambda *_: None)
+    return (await servers.join()).served, (await servers.join()).served
+
+
+async def test_what_an_old_state_would_not_change_is_decided_on_the_new_one(
+    deaf: tuple[Served, Served],
+) -> None:
+    one, other = deaf
+    await one.register(flow(listen("listen", "work"), work()))
+    execution_id = await one.start()
+    await other.pause(execution_id)
+    await one.unpause(execution_id)
+    assert (await other.get(execution_id)).status != execution_pb2.EXECUTION_STATUS_PAUSED
+    await other.cancel(execution_id)
+    await one.delete(execution_id)
+    assert (await refused(other.get(execution_id))).reason == "EXECUTION_NOT_FOUND"
+
+
+async def test_what_an_old_state_would_change_is_decided_on_the_new_one(
+    servers: Together, deaf: tuple[Served, Served]
+) -> None:
+    one, other = deaf
+    await one.register(flow(listen("listen", "work"), work()))
+    closed, removed = await one.start(), await one.start()
+    for execution_id in (closed, removed):
+        await other.cancel(execution_id)
+    await other.delete(removed)
+    assert (await refused(one.signal(closed))).reason == "EXECUTION_CLOSED"
+    assert (await refused(one.signal(removed))).reason == "EXECUTION_NOT_FOUND"
+    keys = await servers.fetch("SELECT DISTINCT execution_key FROM history")
+    assert len(keys) == 1
 
 
 class Player:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 from grpc import StatusCode
 
-from branchline.v1 import event_pb2, task_pb2, workflow_pb2
+from branchline.server import far_closings
+from branchline.v1 import event_pb2, execution_pb2, task_pb2, workflow_pb2
 from branchline.v1 import execution_service_pb2 as pb
 from tests.postgres import execute
+from tests.server.door import Door
 from tests.server.flows import edges, flow, listen, work
 from tests.server.refusals import refusal_of
 from tests.server.serving import Served
 from tests.server.sharing import Together, gapless, numbers, together, watched
+from tests.server.test_awaiting import Waits
 from tests.server.test_watch_executions import Watch
 from tests.server.worker import completed
 
@@ -106,6 +109,57 @@ async def test_who_waits_for_the_end_hears_of_it_at_once(both: tuple[Served, Ser
     await asyncio.sleep(0)
     await asyncio.gather(*map(one.signal, ids))
     await asyncio.wait_for(asyncio.gather(*waiting), 5)
+
+
+async def test_who_waits_for_many_ends_hears_of_those_at_the_other_server(
+    both: tuple[Served, Served],
+) -> None:
+    """Also of one that is gone before its end could be read."""
+    one, other = both
+    await one.register(flow(listen()))
+    ids = [await one.start() for _ in range(20)]
+    waits = Waits(other)
+    await waits.name([*ids, "nobody"])
+    assert await waits.told(1) == {"nobody": 0}
+    await asyncio.gather(*map(one.signal, ids))
+    completed = execution_pb2.EXECUTION_STATUS_COMPLETED
+    assert await waits.told(20) == dict.fromkeys(ids, completed)
+    await waits.end()
+
+
+async def test_one_that_is_closed_and_deleted_at_once_is_told_to_be_gone(
+    both: tuple[Served, Served], door: Callable[[str], Door]
+) -> None:
+    one, other = both
+    await one.register(flow(listen()))
+    execution_id = await one.start()
+    waits = Waits(other)
+    await waits.name([execution_id, "nobody"])
+    await waits.next()
+    statuses = door("statuses_by_id")
+    statuses.shut()
+    await one.cancel(execution_id)
+    await asyncio.wait_for(statuses.knocked.wait(), 20)
+    await one.delete(execution_id)
+    statuses.let_in()
+    assert await waits.told(1) == {execution_id: 0}
+    await waits.end()
+
+
+async def test_a_close_that_could_not_be_read_is_read_again(
+    both: tuple[Served, Served], door: Callable[[str], Door], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(far_closings, "AGAIN", 0.01)
+    one, other = both
+    await one.register(flow(listen()))
+    execution_id = await one.start()
+    waits = Waits(other)
+    await waits.name([execution_id, "nobody"])
+    await waits.next()
+    door("statuses_by_id").fail(2)
+    await one.cancel(execution_id)
+    assert await waits.told(1) == {execution_id: execution_pb2.EXECUTION_STATUS_CANCELED}
+    await waits.end()
 
 
 async def test_a_deletion_at_one_server_ends_the_watch_at_the_other(

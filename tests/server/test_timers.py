@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from branchline.server import timers
 from branchline.server.storage import Batch, ExecutionChange, ExecutionRow, Store
 from branchline.server.timers import HORIZON, Timers
 from tests.server.clocks import START, HandClock
@@ -181,5 +182,21 @@ async def test_the_loop_wakes_for_what_comes_before_all_it_knew(timed: Timed) ->
     await asyncio.sleep(0)
     timers.schedule(START, "e1")
     assert await asyncio.wait_for(woken.get(), 10) == "e1"
+    running.cancel()
+    await asyncio.wait([running])
+
+
+async def test_what_falls_due_while_the_machine_sleeps_is_woken_soon_after(
+    timed: Timed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The loop's own timers count nothing of that time."""
+    monkeypatch.setattr(timers, "_LONGEST_PAUSE", 0.05)
+    await timed.sleepers(1800 * SECOND)
+    woken = asyncio.Event()
+    slept = Timers(timed.store, timed.clock, lambda _id: woken.set())
+    running = asyncio.create_task(slept.run())
+    await asyncio.sleep(0.1)  # the loop has come to its first pause
+    timed.clock.move(3600)
+    await asyncio.wait_for(woken.wait(), 5)
     running.cancel()
     await asyncio.wait([running])

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 from collections.abc import AsyncIterator
-from typing import Any
 
 import pytest
 
 from branchline.engine.events import Event, ExecutionCompleted, StepStarted
 from branchline.engine.values import NULL, encode
 from branchline.server.errors import Reason, ServiceError
-from branchline.server.storage import ExecutionRow
 from branchline.server.subscriptions import Chunk, ProgressNote, Subscriptions, Watcher
 from branchline.server.watching import News, NumberedEvent, follow
 
@@ -77,6 +74,35 @@ async def test_stored_events_come_in_pages_and_then_live_ones_until_the_end(
     assert numbers(await anext(stream)) == [11, 12, 13]
     with pytest.raises(StopAsyncIteration):
         await anext(stream)
+
+
+@pytest.mark.parametrize("before", [0, 3])
+async def test_who_waits_for_what_is_removed_without_a_word_finds_out_at_the_next_look(
+    history: History, before: int
+) -> None:
+    """As by another server whose note is lost."""
+    watcher = Watcher()
+    history.store(before)
+    stream = follow(1, before, watcher, history.read)
+    waiting = asyncio.ensure_future(anext(stream))
+    await asyncio.sleep(0)
+    history.events.clear()
+    watcher.look()
+    with pytest.raises(ServiceError) as refused:
+        await asyncio.wait_for(waiting, 10)
+    assert refused.value.reason is Reason.SEQUENCE_OUT_OF_RANGE
+
+
+async def test_who_looks_in_vain_waits_on(history: History) -> None:
+    watcher = Watcher()
+    history.store(3)
+    stream = follow(1, 3, watcher, history.read)
+    waiting = asyncio.ensure_future(anext(stream))
+    await asyncio.sleep(0)
+    watcher.look()
+    await asyncio.sleep(0)
+    watcher.add_chunk(history.store(1))
+    assert numbers(await asyncio.wait_for(waiting, 10)) == [4]
 
 
 async def test_a_closed_execution_is_told_to_its_end_and_no_further(history: History) -> None:
@@ -183,31 +209,6 @@ async def test_only_the_watchers_of_an_execution_are_told() -> None:
         assert other.chunks == []
 
 
-async def test_whoever_waits_for_the_end_is_told_of_it_and_of_the_servers() -> None:
-    subscriptions = Subscriptions()
-    row = ExecutionRow(1, "a", "flow", 1, 4, 0)
-    with subscriptions.closing("a") as a, subscriptions.closing("b") as b:
-        assert subscriptions.is_awaited("a")
-        subscriptions.publish_close("a", row)
-        assert (a.result(), b.done()) == (row, False)
-        assert not subscriptions.is_awaited("a")
-        subscriptions.close()
-        with pytest.raises(ServiceError, match="going down"):
-            await b
-    assert not subscriptions.is_awaited("b")
-
-
-async def test_nobody_misses_the_news_that_the_server_goes_down() -> None:
-    """A call that finds its answer in the database does not look at it any more."""
-    lost: list[dict[str, Any]] = []
-    asyncio.get_running_loop().set_exception_handler(lambda _, context: lost.append(context))
-    subscriptions = Subscriptions()
-    with subscriptions.closing("a"):
-        subscriptions.close()
-    gc.collect()
-    assert lost == []
-
-
 async def test_closing_ends_every_watcher(history: History) -> None:
     subscriptions = Subscriptions()
     with subscriptions.watch(ID) as watcher:
@@ -219,10 +220,8 @@ async def test_closing_ends_every_watcher(history: History) -> None:
     assert refused.value.reason is Reason.SHUTTING_DOWN
 
 
-async def test_nobody_can_begin_to_wait_at_a_server_that_goes_down() -> None:
+async def test_nobody_can_begin_to_watch_at_a_server_that_goes_down() -> None:
     subscriptions = Subscriptions()
     subscriptions.close()
     with pytest.raises(ServiceError, match="going down"), subscriptions.watch(ID):
-        pass
-    with pytest.raises(ServiceError, match="going down"), subscriptions.closing(ID):
         pass

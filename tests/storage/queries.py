@@ -29,6 +29,7 @@ CHILDREN = ExecutionFilter(statuses=ANY, parent="exec_1")
 LABELLED_CHILDREN = replace(LABELLED_THRICE, parent="exec_1")
 QUERIES: dict[str, Callable[[Connection], object]] = {
     "executions by id": lambda c: reads.executions_by_id(c, ["a", "b"]),
+    "statuses by id": lambda c: reads.statuses_by_id(c, ["a", "b"]),
     "executions by key": lambda c: reads.executions_by_key(c, [1, 2]),
     "executions by request": lambda c: reads.executions_by_request(c, [("order", "r")]),
     "list": lambda c: lists.list_executions(c, ALL, None, 5),
@@ -46,6 +47,7 @@ QUERIES: dict[str, Callable[[Connection], object]] = {
     "count children": lambda c: lists.count_executions(c, CHILDREN),
     "due": lambda c: reads.due(c, 5, None, 5),
     "due on": lambda c: reads.due(c, 5, (1, 1), 5),
+    "cancellations": lambda c: reads.cancellations(c, "a", 5),
     "next due": reads.next_due,
     "history": lambda c: reads.history_after(c, 1, 5, 5),
     "histories": lambda c: reads.histories(c, [1, 2], {2: 5}),

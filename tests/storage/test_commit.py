@@ -247,6 +247,7 @@ async def test_big_values_come_back_whole(store: Store) -> None:
     big = '"' + "ä" * 2_500_000 + '"'
     await store.commit(
         Batch(
+            started=[execution(1)],
             history=[transition(1, 1, 1, big)],
             snapshots=[SnapshotRow(1, 1, big)],
             tasks_added=[task(1)._replace(payload=big)],

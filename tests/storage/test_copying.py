@@ -14,6 +14,7 @@ import pytest
 from branchline.client.cli import main
 from branchline.server.storage import (
     Batch,
+    Cancellation,
     CannotCopy,
     CopyStep,
     DatabaseInUse,
@@ -53,6 +54,7 @@ async def fill(url: str) -> None:
             snapshots=[snapshot(key, 2) for key in KEYS],
             tasks_added=[task(key) for key in KEYS],
             tasks_leased=[TaskLease(key, 1, "worker", 2, NOW) for key in KEYS[:7]],
+            cancellations_added=[Cancellation(f"exec_{key}", "why") for key in KEYS],
             status_changes=[StatusChange(key, 1) for key in KEYS],
             time=NOW,
         )
@@ -75,6 +77,7 @@ async def everything(url: str) -> Content:
             "snapshots": await store.snapshots(KEYS),
             "running": await store.running_tasks(),
             "tasks": [await store.tasks_of(key) for key in KEYS],
+            "cancellations": await store.cancellations("", 1_000),
             "changes": await store.status_changes(1, 10, 1_000_000),
         }
     finally:
@@ -270,6 +273,6 @@ def test_the_command_tells_what_it_copied(
     assert main(["copy", "--from", sqlite, "--to", target]) == 0
     told = capsys.readouterr()
     assert told.out == ""
-    assert told.err.startswith("copied and compared, in rows: executions 450, history 450, ")
+    assert told.err.startswith("copied and compared, in rows: cancellations 450, executions 450, ")
     assert main(["copy", "--from", sqlite, "--to", target]) == 1
     assert "branchline copy: The database" in capsys.readouterr().err

@@ -18,11 +18,11 @@ from sqlalchemy import Connection, create_engine, inspect, text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.schema import SchemaItem
 
-from branchline.server.storage import CannotOpen, SchemaTooNew, Store
+from branchline.server.storage import Batch, CannotOpen, SchemaTooNew, Store
 from branchline.server.storage.schema import metadata
 from branchline.server.storage.upgrade import MIGRATIONS, REVISIONS
 from tests.postgres import connect, new_database
-from tests.storage.examples import content
+from tests.storage.examples import content, execution
 
 T = TypeVar("T")
 
@@ -102,6 +102,19 @@ def test_the_known_revisions_are_those_of_the_migrations() -> None:
 def statement(sql: str) -> Callable[[Connection], object]:
     """Something to be done in a database."""
     return lambda connection: connection.execute(text(sql))
+
+
+async def test_a_database_of_the_first_revision_is_upgraded_with_all_that_it_has(url: str) -> None:
+    store = await Store.open(url)
+    await store.commit(Batch(started=[execution(1)]))
+    await store.close()
+    await in_database(url, statement("DROP TABLE cancellations"))
+    await in_database(url, statement("UPDATE alembic_version SET version_num = '0001'"))
+    store = await Store.open(url)
+    assert [row.key for row in await store.executions_by_id(["exec_1"])] == [1]
+    assert await store.cancellations("", 10) == []
+    await store.close()
+    assert await in_database(url, _differences) == []
 
 
 async def test_a_newer_schema_is_refused_with_both_revisions(url: str) -> None:

@@ -114,6 +114,15 @@ async def test_a_user_without_the_right_to_create_tables_is_told_which(
     assert re.search(r"permission denied.*GRANT CREATE ON SCHEMA public", said)
 
 
+async def test_a_user_without_the_right_to_temporary_objects_is_told(
+    database: str, user: str
+) -> None:
+    name = urlsplit(database).path[1:]
+    await execute(database, f"REVOKE TEMPORARY ON DATABASE {name} FROM public")
+    said = await refusal(as_user(database, user, SECRET))
+    assert f"GRANT TEMPORARY ON DATABASE {name} TO {user}" in said
+
+
 async def test_a_user_without_the_right_to_write_is_told_where(database: str, user: str) -> None:
     await (await Store.open(database)).close()
     await execute(database, f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {user}")

@@ -34,9 +34,13 @@ async def test_executions_are_found_by_id_key_and_request(store: Store) -> None:
     rows = [execution(key, request_id=f"r-{key}") for key in range(MANY)]
     await store.commit(Batch(started=rows))
     assert sorted(await store.executions_by_id([*(row.id for row in rows), "unknown"])) == rows
+    statuses = await store.statuses_by_id([*(row.id for row in rows), "unknown"])
+    assert statuses == {row.id: row.status for row in rows}
     assert sorted(await store.executions_by_key(range(MANY + 1))) == rows
     requests = [("order", f"r-{key}") for key in range(MANY)]
     assert sorted(await store.executions_by_request([*requests, ("order", "other")])) == rows
+    same_id, same_request = await store.executions_in_the_way(["unknown", rows[0].id], requests[:2])
+    assert (same_id, sorted(same_request)) == (rows[:1], rows[:2])
 
 
 async def test_a_request_is_looked_for_in_its_workflow_only(store: Store) -> None:
@@ -53,6 +57,7 @@ async def test_a_request_is_looked_for_in_its_workflow_only(store: Store) -> Non
 async def test_nothing_asked_for_is_nothing_found(store: Store) -> None:
     await store.commit(Batch(started=[execution(1)], history=[transition(1, 1, 1)]))
     assert await store.executions_by_id([]) == []
+    assert await store.statuses_by_id([]) == {}
     assert await store.executions_by_request([]) == []
     assert await store.histories([]) == {}
     assert await store.snapshots([]) == {}
@@ -171,14 +176,15 @@ async def test_a_history_is_read_on_from_any_event(
     """A row that holds earlier events too is given whole."""
     rows = [transition(2, 1, 3), transition(2, 4, 4), transition(2, 5, 9)]
     others = [transition(key, 1, 100) for key in (1, 3)]
-    await store.commit(Batch(history=[*rows, *others]))
+    started = [execution(key) for key in (1, 2, 3)]
+    await store.commit(Batch(started=started, history=[*rows, *others]))
     assert await store.history(2, after, limit) == [rows[index] for index in expected]
 
 
 async def test_a_history_is_read_no_further_than_its_bytes_allow(store: Store) -> None:
     """The row that reaches the bound is given, so that every read gets on."""
     rows = [transition(2, 1, 3), transition(2, 4, 4), transition(2, 5, 9)]
-    await store.commit(Batch(history=rows))
+    await store.commit(Batch(started=[execution(2)], history=rows))
     size = len(rows[0].events)
     assert await store.history(2, 0, 10, 1) == rows[:1]
     assert await store.history(2, 0, 10, size + 1) == rows[:2]
@@ -189,6 +195,7 @@ async def test_many_histories_are_read_at_once_each_from_its_snapshot(store: Sto
     rows = {key: [transition(key, 1, 2), transition(key, 3, 4)] for key in range(1, MANY)}
     await store.commit(
         Batch(
+            started=[execution(key) for key in rows],
             history=[row for pair in rows.values() for row in pair],
             snapshots=[snapshot(1, 2), snapshot(2, 4)],
         )

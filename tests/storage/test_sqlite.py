@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import resource
+import secrets
+import shutil
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
@@ -17,6 +19,7 @@ from branchline.server.storage import (
     Batch,
     CannotOpen,
     SqliteOptions,
+    StatusChange,
     Store,
     StoreUnavailable,
     UnsupportedDatabase,
@@ -24,7 +27,7 @@ from branchline.server.storage import (
 )
 from branchline.server.storage.sqlite_connection import checkpoint, connect, driver_connection
 from branchline.server.storage.thread import DatabaseThread
-from tests.storage.examples import content, execution, size, transition
+from tests.storage.examples import NOW, RUNNING, SUSPENDED, content, execution, size, transition
 
 
 @pytest.fixture
@@ -190,6 +193,28 @@ def test_a_checkpoint_empties_the_log(path: Path) -> None:
     connection.close()
 
 
+async def test_a_log_can_have_its_size_from_the_start_and_keep_it(tmp_path: Path) -> None:
+    path = tmp_path / "branchline.db"
+    log = path.with_name(path.name + "-wal")
+    options = SqliteOptions(log_mib=1, checkpoint_pages=50)
+    store = await Store.open(f"sqlite:///{path}", sqlite=options)
+    assert size(log) == 1 << 20
+    rows = [transition(1, first, first) for first in range(1, 500)]
+    for row in rows:
+        await store.commit(Batch(history=[row]))
+    copy = tmp_path / "copy.db"  # as a crash would leave it
+    shutil.copy(path, copy)
+    shutil.copy(log, copy.with_name(copy.name + "-wal"))
+    connection = connect(path, options)
+    checkpoint(connection, options)
+    connection.close()
+    assert size(log) == 1 << 20
+    await store.close()
+    again = await Store.open(f"sqlite:///{copy}", sqlite=options)
+    assert await again.history(1, 0, 1_000) == rows
+    await again.close()
+
+
 async def test_an_idle_thread_says_so_once_after_its_work() -> None:
     idle = threading.Semaphore(0)
     thread = DatabaseThread("test", when_idle=idle.release, idle_after=0.001)
@@ -208,12 +233,46 @@ async def test_close_leaves_one_file_with_everything(url: str, path: Path) -> No
 
 
 async def test_a_small_waiting_execution_takes_less_than_500_bytes(url: str, path: Path) -> None:
-    events = '[{"type":"execution_started"},{"type":"signal_awaited"}]'.ljust(200)
+    """With an id of its caller's, a request id and a due time, as most have."""
+    events = '[["execution_started","order",1,{"n":12},{},null,{},"",0,0],'.ljust(150)
     store = await Store.open(url)
     for group in range(50):
-        keys = [(1 << 60) + (group * 100 + number) * 4_000_000 for number in range(100)]
-        started = [execution(key)._replace(wake_at=key >> 20, version=1) for key in keys]
-        history = [transition(key, 1, 3, events) for key in keys]
-        await store.commit(Batch(started=started, history=history))
+        keys = [(1 << 60) + (group << 30) + number for number in range(100)]
+        started = [
+            execution(
+                key, status=SUSPENDED, wake_at=key >> 10, request_id=secrets.token_hex(8)
+            )._replace(id=f"order-{key % (1 << 40)}", start_time=NOW)
+            for key in keys
+        ]
+        told = [StatusChange(key, status) for key in keys for status in (RUNNING, SUSPENDED)]
+        history = [transition(key, 1, 3, events)._replace(time=NOW) for key in keys]
+        await store.commit(Batch(started=started, history=history, status_changes=told, time=NOW))
     await store.close()
     assert size(path) / 5000 < 500
+
+
+async def test_an_idle_database_gives_its_memory_back(url: str) -> None:
+    """What was written, and what was read."""
+    store = await Store.open(url, sqlite=SqliteOptions(idle_after=0.5))
+    rows = [transition(1, number, number, "x" * 1_000_000) for number in range(1, 21)]
+    await store.commit(Batch(history=rows))
+    await shrunk(10)
+    found = await store.history(1, 0, 100)
+    await shrunk(10)
+    assert found == rows
+    await store.close()
+
+
+async def shrunk(mib: int) -> None:
+    """Wait until the process has so much less memory than now."""
+    before = resident()
+    for _ in range(1_000):
+        if resident() < before - (mib << 20):
+            return
+        await asyncio.sleep(0.02)
+    pytest.fail("the memory is still there")
+
+
+def resident() -> int:
+    """The bytes of memory that the process has."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()

@@ -12,6 +12,7 @@ from branchline.server.storage import (
     StatusStretch,
     Store,
 )
+from branchline.server.storage.status_changes import encode_changes
 from tests.storage.examples import (
     ANY,
     COMPLETED,
@@ -168,3 +169,23 @@ async def test_who_wants_to_know_is_told_of_commits_that_change_statuses(store: 
     assert seen == []
     await change(store, (1, COMPLETED))
     assert seen == [1]
+
+
+async def test_changes_of_any_keys_come_back_in_their_order(store: Store) -> None:
+    """Whether keys ascend or not, lie close or far, or alternate."""
+    low, high = 1, 1 << 62
+    await store.commit(Batch(started=[execution(low), execution(5), execution(high)]))
+    pairs = [(5, RUNNING), (5, SUSPENDED), (high, RUNNING), (low, RUNNING), (5, COMPLETED)]
+    await change(store, *pairs)
+    stretch = await after(store, 1)
+    assert told(stretch) == [(2, [(f"exec_{key}", status) for key, status in pairs])]
+
+
+def test_changes_of_executions_that_started_together_take_a_few_bytes() -> None:
+    first = 1 << 60
+    changes = [
+        StatusChange(first + number, status)
+        for number in range(100)
+        for status in (RUNNING, SUSPENDED)
+    ]
+    assert len(encode_changes(changes)) < 100 * 10

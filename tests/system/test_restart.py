@@ -5,61 +5,26 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
-import socket
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-import grpc
 import pytest
 from grpc import StatusCode
 
 from branchline.v1 import execution_pb2, task_pb2
 from tests.server.flows import flow, work
-from tests.server.serving import Served, connected
+from tests.server.serving import connected
 from tests.server.worker import Worker
+from tests.system.processes import free_port, server, until_serving
 
 pytestmark = pytest.mark.system
 
 ITEMS = 30
-SERVER = "import sys; from branchline.server.commands import server; sys.exit(server(sys.argv[1:]))"
 
 
 @pytest.fixture
 def port() -> int:
     """A port that is free."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        number: int = probe.getsockname()[1]
-    return number
-
-
-@contextmanager
-def server(tmp_path: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
-    """A server process on a file, with leases of a second."""
-    command = [sys.executable, "-c", SERVER, "--lease", "1", "--shutdown-grace", "5"]
-    command += ["--database", f"sqlite:///{tmp_path}/branchline.db"]
-    with (tmp_path / "log").open("ab") as log:
-        process = subprocess.Popen([*command, "--listen", f"127.0.0.1:{port}"], stderr=log)
-        with process:
-            try:
-                yield process
-            finally:
-                process.kill()
-
-
-async def until_serving(served: Served, process: subprocess.Popen[bytes]) -> None:
-    """Wait until a server answers."""
-    while process.poll() is None:
-        try:
-            await served.get("nobody")
-        except grpc.aio.AioRpcError as error:
-            if error.code() is StatusCode.NOT_FOUND:
-                return
-            await served.channel.channel_ready()
-    pytest.fail("the server has ended")
+    return free_port()
 
 
 class Diary:

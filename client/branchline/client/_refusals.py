@@ -65,10 +65,16 @@ def refusal(error: grpc.aio.AioRpcError) -> errors.RpcError:
     return _refusal(error.code().name, error.details() or "", _details(error))
 
 
-def refused_start(error: execution_service_pb2.StartError) -> errors.RpcError:
+def refused_request(error: execution_service_pb2.RequestError) -> errors.RpcError:
     """The SDK's error for one start of many."""
     code = _CODE_NAMES.get(error.code, "UNKNOWN")
     return _refusal(code, error.message, _Details(error.reason))
+
+
+def unknown_execution(execution_id: str) -> errors.RpcError:
+    """The SDK's error for one execution of many that there is not."""
+    message = f'there is no execution "{execution_id}"'
+    return _refusal("NOT_FOUND", message, _Details("EXECUTION_NOT_FOUND"))
 
 
 def can_be_repeated(error: errors.RpcError) -> bool:

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Final
-from uuid import uuid4
 
 from branchline.client import _convert, _json
 from branchline.client._backoff import Backoff
-from branchline.client._refusals import can_be_repeated, refused_start
+from branchline.client._ids import new_id
+from branchline.client._portions import portions
+from branchline.client._refusals import can_be_repeated, refused_request
 from branchline.client.connection import Connection
 from branchline.client.errors import RpcError
 from branchline.client.execution import Execution
 from branchline.client.types import StartRequest
 from branchline.v1 import execution_service_pb2 as pb
 
-_MOST_STARTS: Final = 1_000
-_MOST_CHARACTERS: Final = 8 * 1024 * 1024
 _LONGEST_PAUSE: Final = 2.0
 
 
@@ -32,7 +31,7 @@ def start_message(request: StartRequest) -> pb.StartExecutionRequest:
         workflow=request.workflow,
         version=request.version or 0,
         id=request.id or "",
-        request_id=request.request_id or uuid4().hex,
+        request_id=request.request_id or new_id(),
         inputs_json=_json.encode(request.inputs, "inputs") if request.inputs else "",
         labels=request.labels,
         timeout=_convert.duration(request.timeout, "timeout"),
@@ -50,7 +49,7 @@ async def start_all(
     backoff = Backoff(_LONGEST_PAUSE)
     left = list(range(len(messages)))
     while left:
-        for numbers in _portions(left, messages):
+        for numbers in portions(left, messages):
             await _start_portion(connection, numbers, messages, results)
         left = [number for number in left if _passing(results[number])]
         pause = backoff.pause()
@@ -71,7 +70,7 @@ async def _start_portion(
     answer = await connection.call(connection.executions.StartExecutions, request)
     for number, result in zip(numbers, answer.results, strict=True):
         results[number] = (
-            refused_start(result.error)
+            refused_request(result.error)
             if result.HasField("error")
             else Execution(connection, result.started.execution_id, result.started.version)
         )
@@ -79,19 +78,3 @@ async def _start_portion(
 
 def _passing(result: Execution | RpcError) -> bool:
     return isinstance(result, RpcError) and can_be_repeated(result)
-
-
-def _portions(numbers: list[int], messages: list[pb.StartExecutionRequest]) -> Iterator[list[int]]:
-    """Parts that fit in one message each."""
-    portion: list[int] = []
-    characters = 0
-    for number in numbers:
-        size = len(messages[number].inputs_json)
-        full = len(portion) == _MOST_STARTS or characters + size > _MOST_CHARACTERS
-        if portion and full:
-            yield portion
-            portion, characters = [], 0
-        portion.append(number)
-        characters += size
-    if portion:
-        yield portion

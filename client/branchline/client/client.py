@@ -184,7 +184,7 @@ class Client:
             )
         )
         connection = self._connection
-        answer = await connection.call(connection.executions.StartExecution, message)
+        answer = await connection.starts.ask(message)
         return Execution(connection, answer.execution_id, answer.version)
 
     async def start_many(self, requests: Iterable[StartRequest]) -> list[Execution | RpcError]:

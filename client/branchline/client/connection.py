@@ -9,9 +9,12 @@ from typing import Final, TypeVar
 
 import grpc
 
+from branchline.client._awaiting import Awaiting
 from branchline.client._backoff import Backoff
+from branchline.client._gathering import Gathering
 from branchline.client._refusals import asked_delay, can_be_repeated, refusal
 from branchline.client.errors import RpcError
+from branchline.v1 import execution_service_pb2 as pb
 from branchline.v1 import execution_service_pb2_grpc, workflow_service_pb2_grpc
 
 _Request = TypeVar("_Request")
@@ -64,9 +67,15 @@ class Connection:
         self.executions: execution_service_pb2_grpc.ExecutionServiceAsyncStub = (
             execution_service_pb2_grpc.ExecutionServiceStub(self._channel)
         )
+        self.awaiting = Awaiting(self.executions, timeout)
+        self.starts = Gathering(self._start_together, self._start_alone, timeout)
+        self.signals = Gathering(self._signal_together, self._signal_alone, timeout)
 
     async def close(self) -> None:
         """End the calls that are under way and close the channel."""
+        await self.starts.close()
+        await self.signals.close()
+        await self.awaiting.close()
         await self._channel.close()
 
     async def call(
@@ -87,6 +96,31 @@ class Connection:
         """
         limit = self.timeout if timeout is None else timeout
         return await call_until_it_passes(method, request, limit, repeating)
+
+    async def _start_together(
+        self, requests: list[pb.StartExecutionRequest]
+    ) -> list[pb.StartExecutionResponse | None]:
+        request = pb.StartExecutionsRequest(requests=requests)
+        answer = await self.call(self.executions.StartExecutions, request)
+        return [each.started if each.HasField("started") else None for each in answer.results]
+
+    async def _start_alone(
+        self, request: pb.StartExecutionRequest, timeout: float
+    ) -> pb.StartExecutionResponse:
+        return await self.call(self.executions.StartExecution, request, timeout=timeout)
+
+    async def _signal_together(
+        self, requests: list[pb.SignalExecutionRequest]
+    ) -> list[pb.SignalExecutionResponse | None]:
+        request = pb.SignalExecutionsRequest(requests=requests)
+        answer = await self.call(self.executions.SignalExecutions, request)
+        sent = pb.SignalExecutionResponse()
+        return [None if each.HasField("error") else sent for each in answer.results]
+
+    async def _signal_alone(
+        self, request: pb.SignalExecutionRequest, timeout: float
+    ) -> pb.SignalExecutionResponse:
+        return await self.call(self.executions.SignalExecution, request, timeout=timeout)
 
 
 async def call_until_it_passes(

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
-from typing import Any, Final, Literal, overload
-from uuid import uuid4
+from typing import Any, Literal, overload
 
 import grpc
-from google.protobuf.duration_pb2 import Duration
 
 from branchline.client import _convert, _json
+from branchline.client._awaiting import can_be_named
+from branchline.client._ids import new_id
 from branchline.client._outage import Outage
 from branchline.client._until import until
 from branchline.client.connection import Connection
@@ -32,9 +32,6 @@ from branchline.client.types import (
 )
 from branchline.v1 import execution_pb2
 from branchline.v1 import execution_service_pb2 as pb
-
-_LONGEST_WAIT: Final = 30.0
-"""Seconds that one call waits for the close; the server allows 60."""
 
 
 class Execution:
@@ -58,11 +55,7 @@ class Execution:
 
     async def describe(self) -> ExecutionInfo:
         """How it stands now, with inputs, branches and suspension (semantics 4.7, 4.8)."""
-        request = pb.GetExecutionRequest(
-            execution_id=self.id, view=execution_pb2.EXECUTION_VIEW_FULL
-        )
-        answer = await self._connection.call(self._connection.executions.GetExecution, request)
-        return _convert.execution_info(answer.execution)
+        return await self._ask(execution_pb2.EXECUTION_VIEW_FULL)
 
     async def result(self, timeout: Length | None = None) -> dict[str, Any]:
         """Its outputs, as soon as it has completed.
@@ -91,16 +84,21 @@ class Execution:
             TimeoutError: it is still live after that time.
 
         """
-        clock = asyncio.get_running_loop().time
         seconds = in_seconds_if_given(timeout)
-        end = None if seconds is None else clock() + seconds
-        while True:
-            rest = _LONGEST_WAIT if end is None else min(max(end - clock(), 0), _LONGEST_WAIT)
-            info = await self._wait_once(rest)
-            if info.status.closed:
-                return info
-            if end is not None and clock() >= end:
-                raise TimeoutError(f"execution {self.id} is {info.status} after {seconds:g} s")
+        if seconds is None:
+            return await self._closed()
+        if seconds > 0:
+            limit = asyncio.timeout(seconds)
+            try:
+                async with limit:
+                    return await self._closed()
+            except TimeoutError:
+                if not limit.expired():
+                    raise
+        info = await self._ask()
+        if info.status.closed:
+            return info
+        raise TimeoutError(f"execution {self.id} is {info.status} after {seconds:g} s")
 
     async def until(
         self, *statuses: ExecutionStatus | str, timeout: Length | None = None
@@ -120,14 +118,16 @@ class Execution:
         """
         return await until(self, statuses, in_seconds_if_given(timeout))
 
-    async def _wait_once(self, seconds: float) -> ExecutionInfo:
-        wait = Duration()
-        wait.FromMicroseconds(int(seconds * 1_000_000))
-        answer = await self._connection.call(
-            self._connection.executions.GetExecution,
-            pb.GetExecutionRequest(execution_id=self.id, wait=wait),
-            timeout=seconds + self._connection.timeout,
-        )
+    async def _closed(self) -> ExecutionInfo:
+        if not can_be_named(self.id):
+            return await self._ask()  # which says why
+        return _convert.execution_info(await self._connection.awaiting.closed(self.id))
+
+    async def _ask(
+        self, view: execution_pb2.ExecutionView.ValueType = execution_pb2.EXECUTION_VIEW_BASIC
+    ) -> ExecutionInfo:
+        request = pb.GetExecutionRequest(execution_id=self.id, view=view)
+        answer = await self._connection.call(self._connection.executions.GetExecution, request)
         return _convert.execution_info(answer.execution)
 
     @overload
@@ -218,9 +218,9 @@ class Execution:
             execution_id=self.id,
             topic=topic,
             payload_json=_json.encode(payload, "the payload"),
-            signal_id=signal_id or uuid4().hex,
+            signal_id=signal_id or new_id(),
         )
-        await self._connection.call(self._connection.executions.SignalExecution, request)
+        await self._connection.signals.ask(request)
 
     async def pause(self, branch: str = "", *, reason: str = "") -> None:
         """Pause a branch, or all that are live (semantics 10.5).

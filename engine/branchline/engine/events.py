@@ -1,8 +1,10 @@
 """What has happened to an execution: the entries of its history (semantics 12.1).
 
-Events are frozen and written down as JSON objects that a person can read. A new version may
-add events and fields with defaults; it never changes the meaning of an old one, because
-histories live longer than versions.
+Events are frozen and written down as JSON arrays: the name, then the fields in their order here,
+as in ``["step_started", "main", "pack"]``. A person can read that, and the fields' names would be
+half of a history. A new version may add events, and behind all others fields with defaults; it
+never changes the order or the meaning of what there is, because histories live longer than
+versions.
 """
 
 from __future__ import annotations
@@ -33,7 +35,7 @@ class Progress(msgspec.Struct, frozen=True, omit_defaults=True):
     """Of which item, in a step with ``each``."""
 
 
-class Event(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type"):
+class Event(msgspec.Struct, frozen=True, array_like=True):
     """Base of all events."""
 
 

@@ -20,6 +20,20 @@ from branchline.engine.state import Branch, Execution
 from branchline.engine.values import LazyObject, size
 
 
+class _Allowance(Allowance):
+    """What all evaluations of a transition may take, the reading of documents included.
+
+    The scopes of expressions refer to it, and not to the transition that has made them: a cycle
+    would keep each transition, and its execution's state, until the garbage collector comes by.
+    """
+
+    __slots__ = ()
+
+    def spend_text(self, length: int) -> None:
+        """Count the reading or copying of documents, in bytes, as evaluation."""
+        self.spend(length // CHARACTERS_PER_STEP)
+
+
 class Transition:
     """The state, the events that have been decided so far, and what is still to be looked at.
 
@@ -37,7 +51,7 @@ class Transition:
         self.entering: deque[tuple[str, str]] = deque()
         """The branches that are about to enter a step, and the step."""
         self.steps_entered = 0
-        self.allowance = Allowance(EVALUATION_STEPS)
+        self.allowance = _Allowance(EVALUATION_STEPS)
         """What all evaluations of the transition may take together."""
         self._tasks = 0
         self._parameters = 0
@@ -82,7 +96,7 @@ class Transition:
 
     def spend_text(self, length: int) -> None:
         """Count the reading or copying of documents, in bytes, as evaluation."""
-        self.allowance.spend(length // CHARACTERS_PER_STEP)
+        self.allowance.spend_text(length)
 
     def failure_of(self, error: ExpressionError) -> Failure:
         """What an evaluation fails its branch with (semantics 3.6)."""
@@ -101,11 +115,12 @@ class Transition:
 
     def scope(self, branch: Branch) -> Scope:
         """What expressions see in a branch (semantics 3.1); good until its variables change."""
+        spend_text = self.allowance.spend_text
         if self._inputs is None:
-            self._inputs = LazyObject(self.state.inputs, self.spend_text)
+            self._inputs = LazyObject(self.state.inputs, spend_text)
         return {
             "inputs": self._inputs,
-            "state": LazyObject(branch.variables, self.spend_text),
+            "state": LazyObject(branch.variables, spend_text),
             "execution": {"id": self.state.id, "workflow": self.state.workflow},
             "branch": {"id": branch.id, "name": branch.label},
         }

@@ -10,12 +10,15 @@ from typing import Protocol, Self
 import structlog
 
 from branchline.server.backlog import Backlog
+from branchline.server.cancellations import Cancellations
 from branchline.server.catalog import Catalog
 from branchline.server.clock import Clock, SystemClock
-from branchline.server.cluster import Cluster, Hearing, Overdue, Relay
+from branchline.server.closings import Closings
+from branchline.server.cluster import Cluster, Hearing, Overdue, Relay, Timekeeper
 from branchline.server.dispatch import Dispatcher, SharedDispatcher, TokenMaker
 from branchline.server.errors import ServiceError
 from branchline.server.executions import Executions
+from branchline.server.far_closings import FarClosings
 from branchline.server.retention import Retention
 from branchline.server.rpc.checks import Limits
 from branchline.server.rpc.executions import Executions as ExecutionsRpc
@@ -25,11 +28,10 @@ from branchline.server.rpc.tasks import Tasks as TasksRpc
 from branchline.server.rpc.workflows import Workflows as WorkflowsRpc
 from branchline.server.runtime import LiveExecutions, Loader, Runtime, Wake
 from branchline.server.runtime.live import Change
-from branchline.server.runtime.turn import execution_row
+from branchline.server.runtime.rows import execution_row
 from branchline.server.settings import Settings
 from branchline.server.status_feed import StatusFeed
 from branchline.server.status_retention import StatusRetention
-from branchline.server.statuses import is_closed
 from branchline.server.step_visits import VisitReader
 from branchline.server.storage import Peers, SqliteOptions, Store, StoreError
 from branchline.server.subscriptions import Chunk, Subscriptions
@@ -73,7 +75,6 @@ class App:
         """The port that it serves at."""
         self._clock = clock or SystemClock()
         self._tasks: list[asyncio.Task[None]] = []
-        self._telling: set[asyncio.Task[None]] = set()
         self._cluster: Cluster | None = None
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Done when a part of the server has ended that must not."""
@@ -112,7 +113,9 @@ class App:
 
     async def open_store(self) -> Store:
         """What it keeps everything in; raises ``CannotOpen``."""
-        options = SqliteOptions(synchronous=self.settings.synchronous)
+        options = SqliteOptions(
+            synchronous=self.settings.synchronous, log_mib=self.settings.sqlite_log
+        )
         return await Store.open(self.settings.database_url, sqlite=options)
 
     def make_api(self, workflows: WorkflowsRpc, executions: ExecutionsRpc, tasks: TasksRpc) -> Api:
@@ -125,11 +128,14 @@ class App:
         await self._rpc.stop_serving()
         self._workers.close()
         self._subscriptions.close()
+        self._closings.end()
         self._feed.close()
         stopping = asyncio.create_task(self._rpc.stop(self.settings.shutdown_grace))
         self._runtime.stop()
         await asyncio.wait(self._tasks[:1])
         await stopping
+        if not self.failed.done():
+            await self._runtime.turn()  # What streams did not get sent is stored as waiting.
         for task in self._tasks[1:]:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -154,6 +160,7 @@ class App:
         dispatcher = kind(clock, tokens, settings.lease)
         loader = Loader(self._store, catalog, lives)
         self._subscriptions = Subscriptions()
+        self._closings = Closings()
         self._runtime = Runtime(
             self._store, loader, catalog, lives, dispatcher, clock, settings.max_inbox
         )
@@ -171,6 +178,9 @@ class App:
         self._runtime.on_stored.append(self._stored)
         self._runtime.on_deleted.append(self._subscriptions.publish_deletion)
         self._feed = StatusFeed(self._store)
+        self._cancellations = Cancellations(self._store, self._runtime.submit_urgent)
+        self._runtime.postponed = self._cancellations.look
+        self._loops.append(self._cancellations)
         self._loops.append(StatusRetention(self._store, clock, settings.status_changes_kept))
         if peers is not None and isinstance(dispatcher, SharedDispatcher):
             self._share(peers, dispatcher, lives, loader)
@@ -182,7 +192,7 @@ class App:
         """What callers and workers meet."""
         settings = self.settings
         executions = Executions(
-            self._store, catalog, self._runtime, self._subscriptions, self._feed
+            self._store, catalog, self._runtime, self._subscriptions, self._closings, self._feed
         )
         self.retention = Retention(
             self._store, executions.delete, self._clock, settings.retention_rules()
@@ -201,6 +211,7 @@ class App:
         self, peers: Peers, dispatcher: SharedDispatcher, lives: LiveExecutions, loader: Loader
     ) -> None:
         """Bring what is here in step with the other servers of the database."""
+        self._far_closings = FarClosings(self._store, self._closings)
         hearing = Hearing(
             changed=self._changed_elsewhere,
             deleted=self._subscriptions.publish_deletion,
@@ -212,35 +223,28 @@ class App:
         cluster = self._cluster = Cluster(
             self._store, peers, dispatcher, lives, hearing, self._workers.reset
         )
+        if isinstance(self._clock, SystemClock):
+            cluster.keeper = Timekeeper(self._clock)
         overdue = Overdue(peers, self._clock, cluster.owns, self._runtime.submit_urgent)
         self._runtime.sharing = cluster
         loader.refresh = cluster.refresh
         self._workers.adopt = cluster.adopt
         self._workers.find = cluster.find
         self._timers.owns = cluster.owns
-        relay = Relay(peers, cluster.has_others)
+        self._cancellations.owns = cluster.owns
+        relay = Relay(peers, cluster.has_others, lambda key: key in dispatcher.tasks)
         self._workers.relay = relay.tell
-        self._loops += [cluster, overdue, relay]
+        self._loops += [cluster, overdue, relay, self._far_closings]
 
     def _look(self) -> None:
         """A server has come or gone, or notes were missed."""
         self._timers.look()
         self._subscriptions.stir_all()
-        for execution_id in self._subscriptions.awaited:
-            self._changed_elsewhere(execution_id)
+        self._far_closings.look(self._closings.awaited)
 
     def _changed_elsewhere(self, execution_id: str) -> None:
         self._subscriptions.stir(execution_id)
-        if self._subscriptions.is_awaited(execution_id):
-            task = asyncio.ensure_future(self._tell_if_closed(execution_id))
-            self._telling.add(task)
-            task.add_done_callback(self._telling.discard)
-
-    async def _tell_if_closed(self, execution_id: str) -> None:
-        with contextlib.suppress(StoreError):  # whoever waits looks again by itself
-            for row in await self._store.executions_by_id([execution_id]):
-                if is_closed(row.status):
-                    self._subscriptions.publish_close(execution_id, row)
+        self._far_closings.look((execution_id,))
 
     def _start_loops(self) -> None:
         for loop in self._loops:
@@ -271,5 +275,5 @@ class App:
             first = live.state.sequence - len(change.events) + 1
             chunk = Chunk(first, time, change.events, change.size)
             self._subscriptions.publish(live.state.id, chunk)
-        if live.state.end is not None and self._subscriptions.is_awaited(live.state.id):
-            self._subscriptions.publish_close(live.state.id, execution_row(live, None))
+        if live.state.end is not None and self._closings.is_awaited(live.state.id):
+            self._closings.publish(execution_row(live, None))

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from types import MappingProxyType
 from typing import NamedTuple, TypeVar
 
 from branchline.engine import AnyCommand
 from branchline.engine.inputs import InvalidInputs, bind_inputs
 from branchline.engine.values import Variables
+from branchline.server.awaiting import Awaiting
 from branchline.server.catalog import Catalog
+from branchline.server.closings import Closings, ClosingWatch
 from branchline.server.errors import Reason, ServiceError, Violation, execution_not_found
 from branchline.server.histories import numbered_events
 from branchline.server.reading import guarded
@@ -52,12 +55,14 @@ class Executions:
         catalog: Catalog,
         runtime: Runtime,
         subscriptions: Subscriptions,
+        closings: Closings,
         feed: StatusFeed,
     ) -> None:
         self._store = store
         self._catalog = catalog
         self._runtime = runtime
         self._subscriptions = subscriptions
+        self._closings = closings
         self._feed = feed
 
     async def start(self, order: StartOrder) -> Started:
@@ -126,13 +131,33 @@ class Executions:
 
     async def wait_for_close(self, execution_id: str, seconds: float) -> ExecutionRow:
         """An execution's row once it has closed, or when the time is over."""
-        with self._subscriptions.closing(execution_id) as closing:
-            if self._store.peers is not None or not self._runtime.has_live(execution_id):
+        with self._closings.watch() as watch:
+            watch.add((execution_id,))
+            if not self._runtime.has_live(execution_id):
                 row = await self.row(execution_id)
                 if is_closed(row.status):
                     return row
-            await asyncio.wait([closing], timeout=seconds)
-            return closing.result() if closing.done() else await self.row(execution_id)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    return await self._next_close(watch, execution_id)
+            return await self.row(execution_id)
+
+    async def _next_close(self, watch: ClosingWatch, execution_id: str) -> ExecutionRow:
+        while True:
+            await watch.changed()
+            rows = watch.take().rows
+            if rows:
+                return rows[0]
+            watch.add((execution_id,))
+            row = await self.row(execution_id)
+            if is_closed(row.status):
+                return row
+
+    @contextmanager
+    def awaiting(self) -> Iterator[Awaiting]:
+        """Wait for many to close."""
+        with self._closings.watch() as watch:
+            yield Awaiting(self._store, self._runtime, watch)
 
     async def find(
         self, wanted: ExecutionFilter, before_key: int | None, limit: int

@@ -48,6 +48,8 @@ class Settings:
     """How long calls under way may take when the server goes down."""
     synchronous: Literal["FULL", "NORMAL"] = "FULL"
     """SQLite's `synchronous`: FULL keeps every acknowledged change through a power cut."""
+    sqlite_log: int = 16
+    """MiB that SQLite's write-ahead log is given at once and keeps; 0: it grows as it is needed."""
     log_format: str = "text"
     """`text` for people or `json` for programs."""
     log_level: str = "info"
@@ -57,7 +59,7 @@ class Settings:
         for name in ("lease", "max_deliveries", "max_payload", "max_message", "max_inbox"):
             if not 0 < getattr(self, name) < inf:
                 raise InvalidSetting(f"{name} must be more than 0, not {getattr(self, name)}")
-        for name in ("cached_dormant", "cached_running", "status_changes_kept", "shutdown_grace"):
+        for name in _NOT_NEGATIVE:
             if not 0 <= getattr(self, name) < inf:
                 raise InvalidSetting(f"{name} must be 0 or more, not {getattr(self, name)}")
         for name, choices in _CHOICES.items():
@@ -89,11 +91,19 @@ HELP = {
     "retention_workflows": "the same for workflows of their own, such as order=7d,audit=off",
     "shutdown_grace": "seconds that calls under way may take when the server goes down",
     "synchronous": "SQLite's synchronous: FULL or NORMAL",
+    "sqlite_log": "MiB that SQLite's write-ahead log has from the start, or 0",
     "log_format": "text or json",
     "log_level": "debug, info, warning or error",
 }
 """What each setting means, for the command line."""
 
+_NOT_NEGATIVE = (
+    "cached_dormant",
+    "cached_running",
+    "status_changes_kept",
+    "shutdown_grace",
+    "sqlite_log",
+)
 _CHOICES = {
     "synchronous": ("FULL", "NORMAL"),
     "log_format": ("text", "json"),
@@ -138,7 +148,7 @@ def embedded_settings(database_url: str, given: Mapping[str, object]) -> Setting
         if not _fits(value, kinds[name]):
             message = f"{name} must be of type {kinds[name].__name__}, not {value!r}"
             raise InvalidSetting(message)
-    values = {"log_level": "warning", **given, "database_url": database_url}
+    values = {"log_level": "warning", "sqlite_log": 0, **given, "database_url": database_url}
     return Settings(listen="127.0.0.1:0", **values)  # type: ignore[arg-type]  # they fit
 
 

@@ -19,8 +19,8 @@ from branchline.server.storage import StatusEntry, StatusStretch, Store
 _MOST_ENTRIES: Final = 1_000
 """How many entries one read gives, unless they are large."""
 
-_MOST_TEXT: Final = 64 * 1024
-"""From how many characters of stored changes on a read ends: some 2,500 changes."""
+_MOST_TEXT: Final = 24 * 1024
+"""From how many characters of stored changes on a read ends: 1,000 to 4,000 changes."""
 
 _MOST_RECENT: Final = 10_000
 """How many changes stay in memory, the newest entry aside."""

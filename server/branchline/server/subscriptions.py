@@ -16,7 +16,6 @@ import msgspec
 
 from branchline.engine.events import Event
 from branchline.server.errors import ServiceError, execution_not_found, shutting_down
-from branchline.server.storage import ExecutionRow
 
 _MOST_KEPT = 256
 """How many chunks, and as many progress notes, a watcher may be behind in memory."""
@@ -121,11 +120,10 @@ class Watcher:
 
 
 class Subscriptions:
-    """Who watches which execution, and who waits for which to close."""
+    """Who watches which execution."""
 
     def __init__(self) -> None:
         self._watchers: dict[str, set[Watcher]] = {}
-        self._waiting: dict[str, set[asyncio.Future[ExecutionRow]]] = {}
         self._closed = False
 
     @contextmanager
@@ -142,29 +140,10 @@ class Subscriptions:
             if not watchers:
                 del self._watchers[execution_id]
 
-    @contextmanager
-    def closing(self, execution_id: str) -> Iterator[asyncio.Future[ExecutionRow]]:
-        """A future of the execution's row as it closes."""
-        future: asyncio.Future[ExecutionRow] = asyncio.get_running_loop().create_future()
-        self._refuse_when_closed()
-        self._waiting.setdefault(execution_id, set()).add(future)
-        try:
-            yield future
-        finally:
-            waiting = self._waiting.get(execution_id)
-            if waiting is not None:
-                waiting.discard(future)
-                if not waiting:
-                    del self._waiting[execution_id]
-
     def publish(self, execution_id: str, chunk: Chunk) -> None:
         """Tell that events are stored."""
         for watcher in self._watchers.get(execution_id, ()):
             watcher.add_chunk(chunk)
-
-    def is_awaited(self, execution_id: str) -> bool:
-        """Whether somebody waits for an execution to close."""
-        return execution_id in self._waiting
 
     def stir(self, execution_id: str) -> None:
         """Another server has stored events: they are in the history."""
@@ -175,17 +154,6 @@ class Subscriptions:
         """Other servers may have stored events."""
         for execution_id in self._watchers:
             self.stir(execution_id)
-
-    @property
-    def awaited(self) -> list[str]:
-        """The executions that somebody waits for to close."""
-        return list(self._waiting)
-
-    def publish_close(self, execution_id: str, row: ExecutionRow) -> None:
-        """Tell that an execution has closed."""
-        for future in self._waiting.pop(execution_id, ()):
-            if not future.done():
-                future.set_result(row)
 
     def publish_progress(self, execution_id: str, note: ProgressNote) -> None:
         """Tell what an activity says."""
@@ -203,11 +171,6 @@ class Subscriptions:
         for watchers in self._watchers.values():
             for watcher in watchers:
                 watcher.end(shutting_down())
-        for waiting in self._waiting.values():
-            for future in waiting:
-                if not future.done():
-                    future.set_exception(shutting_down())
-                    future.exception()  # whoever waits may find the answer elsewhere
 
     def _refuse_when_closed(self) -> None:
         if self._closed:

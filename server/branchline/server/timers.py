@@ -27,6 +27,9 @@ _FORGOTTEN = 5_000_000
 _RETRY = 1_000_000
 """How long to wait before something that failed is tried again, microseconds."""
 
+_LONGEST_PAUSE = 5.0
+"""Seconds after which the time is looked at again: a machine that sleeps counts none of it."""
+
 
 class Timers:
     """The due times of executions, and the loop that fires them."""
@@ -73,7 +76,7 @@ class Timers:
         while True:
             await self.run_once()
             self._changed.clear()
-            pause = (self._next_moment() - self._clock.now()) / 1e6
+            pause = min((self._next_moment() - self._clock.now()) / 1e6, _LONGEST_PAUSE)
             # Not wait_for: before Python 3.12 it loses a cancellation that comes with the event.
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(max(pause, 0)):

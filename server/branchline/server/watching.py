@@ -34,13 +34,19 @@ async def follow(key: int, after: int, watcher: Watcher, read: ReadHistory) -> A
     Raises ``ServiceError`` when the history has not reached the number.
     """
     ended = after > 0 and await _ends_with(key, after, read)
+    stirred = False
     while True:
+        before = after
         while stored := await read(key, after):
             after = stored[-1][0]
             ended = _is_end(stored[-1][2])
             yield News(stored, [])
         if ended:
             return
+        if stirred and after == before:
+            # Another server may have removed all of it without a word.
+            await _ends_with(key, after, read)
+        stirred = True
         async for news in _live(after, watcher):
             if news.events:
                 after = news.events[-1][0]
@@ -51,8 +57,8 @@ async def follow(key: int, after: int, watcher: Watcher, read: ReadHistory) -> A
 
 
 async def _ends_with(key: int, number: int, read: ReadHistory) -> bool:
-    """Whether the event of a number is the history's last for good."""
-    stored = await read(key, number - 1)
+    """Whether the event of a number, 0 for any, is the history's last for good."""
+    stored = await read(key, max(number - 1, 0))
     if not stored:
         message = f"the history has no event {number} yet"
         raise ServiceError(Reason.SEQUENCE_OUT_OF_RANGE, message)

@@ -90,9 +90,10 @@ class Workers:
         return worker, outbox
 
     def disconnect(self, worker: Worker, outbox: WorkerOutbox) -> None:
-        """A worker's stream has ended."""
+        """A worker's stream has ended, or its poll."""
         self._outboxes.discard(outbox)
         self._dispatcher.disconnect(worker, outbox)
+        self._dispatcher.take_unsent(outbox)
         self._runtime.poke()
 
     async def poll(
@@ -112,14 +113,11 @@ class Workers:
             self._dispatcher.drain(worker, outbox)
             while worker.promised and outbox.closed is None:
                 await outbox.wait()
-        except asyncio.CancelledError:
-            self._dispatcher.give_back(worker)
-            raise
+            if outbox.closed is not None:
+                raise outbox.closed
+            return outbox.take().deliveries
         finally:
             self.disconnect(worker, outbox)
-        if outbox.closed is not None:
-            raise outbox.closed
-        return outbox.take()[0]
 
     def seen(self, worker: Worker, outbox: WorkerOutbox) -> None:
         """A worker gave a sign of life on a stream."""

@@ -17,5 +17,7 @@ def check_leftovers(evidence: Evidence, report: Report) -> None:
         report.require(row.wake_at is None, "no timer is left over", str(row))
         report.count("seen", "children and follow-ups" if row.parent else "executions started")
     report.require(remains.next_due is None, "no timer is left over", str(remains.next_due))
+    still = str(remains.cancellations)
+    report.require(remains.cancellations == 0, "no cancellation is left over", still)
     report.require(remains.tasks_running == 0, "no lease is left over", str(remains.tasks_running))
     report.require(remains.offers_ready == 0, "no task is left over", str(remains.offers_ready))

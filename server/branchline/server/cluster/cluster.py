@@ -13,21 +13,20 @@ from collections.abc import Callable, Coroutine, Sequence
 import structlog
 
 from branchline.server.cluster.hearing import Hearing
+from branchline.server.cluster.holdings import Holdings
+from branchline.server.cluster.memory import Memory
 from branchline.server.cluster.notes import Note, read_note, write_notes
-from branchline.server.dispatch import PendingTask, SharedDispatcher, TaskKey, TaskToken
+from branchline.server.cluster.silence import Silences
+from branchline.server.cluster.timekeeping import Timekeeper
+from branchline.server.dispatch import PendingTask, SharedDispatcher, TaskToken
 from branchline.server.runtime import (
-    FailLeasedTask,
-    Live,
     LiveExecutions,
     ReportOutcome,
     ReportRecord,
-    Start,
 )
 from branchline.server.runtime.requests import AnyRequest, Order
 from branchline.server.runtime.turn import Turn
-from branchline.server.storage import Peers, Store, StoreError, TaskHold, TaskRow
-from branchline.server.storage import TaskKey as RowKey
-from branchline.server.tasks import pending_task
+from branchline.server.storage import Peers, Store, StoreError
 
 log = structlog.get_logger(__name__)
 
@@ -56,7 +55,8 @@ class Cluster:
         self._store = store
         self._peers = peers
         self._dispatcher = dispatcher
-        self._lives = lives
+        self._holdings = Holdings(peers, dispatcher, hearing.poke, self.suspect)
+        self._memory = Memory(store, lives)
         self._hearing = hearing
         self._disconnect = disconnect
         """Ends the streams of all workers, who come again."""
@@ -65,6 +65,16 @@ class Cluster:
         self._work: set[asyncio.Task[None]] = set()
         self._outside = True
         """Whether this server has to come (again) before it does anything."""
+        self._given_up = False
+        """Whether that is so because the others have seen it stand still."""
+        self._wants_look = False
+        """Whether to look at what the others may have done."""
+        self._looking: asyncio.Task[None] | None = None
+        self._has_news = False
+        """Whether the others are still to be told of who has come or gone."""
+        self._silences = Silences(SILENCE)
+        self.keeper: Timekeeper | None = None
+        """Keeps this server's clock, if it can be set."""
 
     # For the whole server
 
@@ -87,14 +97,20 @@ class Cluster:
         if self._outside:
             self._hearing.poke()
             return
-        if not await self._peers.beat():
+        asked = _seconds()
+        told = await self._peers.beat()
+        if told is None:
             log.warning("the other servers have given this one up; it comes again")
-            self._outside = True
+            self._outside = self._given_up = True
             self._hearing.poke()
             return
-        await self._peers.bury(SILENCE)
-        if await self._call_the_roll():
-            await self._look_at_waiting()
+        if self.keeper is not None:
+            self.keeper.take(told, _seconds() - asked)
+        silent = self._silences.of(await self._peers.signs(), _seconds())
+        if silent:
+            await self._peers.bury(silent)
+        if await self._call_the_roll() or self._wants_look:
+            self._look_soon()
         self._beats += 1
         if self._beats % _BEATS_A_LOOK == 0:
             # A task may have been skipped while a transaction had it that was then rolled back.
@@ -119,28 +135,17 @@ class Cluster:
 
     async def adopt(self, tokens: Sequence[TaskToken]) -> None:
         """Take deliveries that workers report here, from whichever server has them."""
-        unknown = [
-            TaskHold(*token)
-            for token in tokens
-            if not self._has(token) and not self._dispatcher.is_given_back(token)
-        ]
-        if not unknown:
-            return
-        rows = await self._peers.adopt(unknown)
-        self._take_up(rows)
-        if rows and self.has_others():
-            gone = [(row.key, row.task) for row in rows]
-            await self._peers.tell(write_notes(Note(self._peers.server, gone=gone)))
+        await self._holdings.adopt(tokens)
 
     async def find(self, token: TaskToken) -> PendingTask | None:
         """A delivery that another server has; it stays there. None when it does not stand."""
-        rows = await self._peers.standing([TaskHold(*token)])
-        return pending_task(rows[0]) if rows else None
+        return await self._holdings.find(token)
 
     # For turns
 
     async def settle(self) -> None:
         """See Sharing."""
+        self._memory.begin()
         if not self._outside:
             return
         self._disconnect()
@@ -154,18 +159,11 @@ class Cluster:
         """Bring what is in memory of the requests' executions and tasks up to date."""
         tokens = [r.token for r in requests if isinstance(r, ReportOutcome | ReportRecord)]
         await self.adopt(tokens)
-        lives = {}
-        for request in requests:
-            live = self._live_of(request)
-            # What this very turn has changed is ahead of the database.
-            if live is not None and live.stored == live.state.sequence:
-                lives[live.key] = live
-        if not lives:
-            return
-        stored = await self._store.last_sequences(list(lives))
-        for key, live in lives.items():
-            if stored.get(key) != live.stored:
-                self._lives.drop(live)
+        await self._memory.check(requests)
+
+    async def confirm(self, turn: Turn) -> bool:
+        """See Sharing."""
+        return await self._memory.confirm(turn)
 
     def notes(self, turn: Turn) -> list[str]:
         """See Sharing."""
@@ -195,35 +193,16 @@ class Cluster:
 
     # Inside
 
-    def _live_of(self, request: AnyRequest | Order) -> Live | None:
-        match request:
-            case ReportOutcome() | ReportRecord():
-                return self._lives.by_key(request.token.execution_key)
-            case FailLeasedTask():
-                return self._lives.by_key(request.task.key.execution_key)
-            case Start():
-                return None
-            case _:
-                return self._lives.by_id(request.execution_id)
-
     async def _come(self) -> None:
-        self._take_up(await self._peers.join())
+        if self._given_up and self.keeper is not None:
+            self.keeper.catch_up(await self._peers.now())
+        self._given_up = False
+        self._holdings.inherit(await self._peers.join())
         self._roll = await self._peers.roll()
         self._outside = False
+        self._wants_look = self._has_news = True  # if what follows fails
         await self._look_at_waiting()
         await self._tell_to_look()
-
-    def _has(self, token: TaskToken) -> bool:
-        """Whether this server has a delivery, as far as it knows."""
-        task = self._dispatcher.tasks.get(TaskKey(token.execution_key, token.task))
-        return task is not None and task.delivery == token.delivery
-
-    def _take_up(self, rows: Sequence[TaskRow]) -> None:
-        """Look after leased tasks that are this server's from now on."""
-        for row in rows:
-            if not self._has(TaskToken(row.key, row.task, row.delivery)):
-                self._dispatcher.forget(TaskKey(row.key, row.task))
-                self._dispatcher.restore(pending_task(row), row.worker)
 
     async def _call_the_roll(self) -> bool:
         """See who is there, and take over from those who are not; whether anything is new."""
@@ -235,57 +214,73 @@ class Cluster:
             log.warning("servers are gone", servers=sorted(gone))
             # Whoever has left has told of it, whoever was given up not; somebody else may take
             # what it had as well.
-            self._take_up(await self._peers.adopt_orphans())
+            await self._holdings.inherit_orphans()
         self._roll = roll
-        if gone or new:
+        if gone or new or self._has_news:
             # What was stored before this server knew of the new ones, they were not told.
+            self._has_news = True
             await self._tell_to_look()
         return bool(gone or new)
 
     async def _tell_to_look(self) -> None:
         note = Note(self._peers.server, statuses=True, look=True)
         await self._peers.tell(write_notes(note))
+        self._has_news = False
 
     def _hear(self, text: str) -> None:
         note = read_note(text)
         if note is None or note.server == self._peers.server:
             return
+        self._memory.hear(note.changed)
         self._hearing.take(note, self._dispatcher)
         if note.look:
-            self._soon(self._look())
+            self._look_soon()
         if note.gone and not note.withdrawn:
-            self._soon(self._let_go(note.gone))
+            self._soon(self._holdings.let_go(note.gone))
 
     def _missed(self) -> None:
         """Notes may have been missed: look at everything that they tell of."""
         self._hearing.statuses()
-        self._soon(self._look())
+        self._look_soon()
 
-    def _soon(self, work: Coroutine[None, None, None]) -> None:
+    def _look_soon(self) -> None:
+        """Look once, however often that is asked for meanwhile.
+
+        Servers that all look whenever another has looked would never come to rest.
+        """
+        self._wants_look = True
+        if self._looking is None:
+            self._looking = self._soon(self._look())
+
+    def _soon(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = asyncio.ensure_future(work)
         self._work.add(task)
         task.add_done_callback(self._done)
+        return task
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._work.discard(task)
+        if task is self._looking:
+            self._looking = None
         if not task.cancelled() and (error := task.exception()) is not None:
             log.warning("looking at the other servers' work failed", error=str(error))
-
-    async def _let_go(self, told: Sequence[tuple[int, int]]) -> None:
-        """Forget tasks that another server has taken, unless they have come back since."""
-        keys = [TaskKey(*key) for key in told if TaskKey(*key) in self._dispatcher.tasks]
-        if keys:
-            own = {TaskKey(*row) for row in await self._peers.owned([RowKey(*key) for key in keys])}
-            for key in set(keys) - own:
-                self._dispatcher.forget(key)
-            self._hearing.poke()
+            self._wants_look = True  # with the next sign of life
 
     async def _look(self) -> None:
-        """See who is there and what waits, as if it had been told."""
-        await self._call_the_roll()
-        await self._look_at_waiting()
+        """See who is there, what waits and what is held, as if it had been told."""
+        while self._wants_look:
+            self._wants_look = False
+            await self._call_the_roll()
+            await self._look_at_waiting()
+            await self._holdings.look()
 
     async def _look_at_waiting(self) -> None:
+        self._memory.suspect()
         self._dispatcher.left_out.offers |= set(await self._store.ready_offers())
         self._hearing.look()
         self._hearing.poke()
+
+
+def _seconds() -> float:
+    """Seconds since some moment, by a clock that nobody sets."""
+    return asyncio.get_running_loop().time()

@@ -35,20 +35,19 @@ class Hearing(NamedTuple):
         if note.withdrawn:
             for key in note.gone:
                 dispatcher.remove(TaskKey(*key))
-                dispatcher.progress.forget(TaskKey(*key))
         if note.said is not None:
             self._take_said(note.said, dispatcher)
         if note.offers:
             dispatcher.left_out.offers.update(note.offers)
         if note.statuses:
             self.statuses()
-        if note.look:
-            self.look()
-        if note.offers or note.gone or note.look:
+        if note.offers or note.gone:
             self.poke()
 
     def _take_said(self, said: Said, dispatcher: SharedDispatcher) -> None:
-        told = said.note
+        told, key = said.note, TaskKey(said.execution_key, said.task)
+        if dispatcher.progress.has_ended(key):
+            return
         progress = Progress(told.message, told.data, told.time, told.item)
-        dispatcher.progress.tell(TaskKey(said.execution_key, said.task), told.branch, progress)
+        dispatcher.progress.tell(key, told.branch, progress)
         self.said(said.execution_id, told)

@@ -25,9 +25,13 @@ _MOST = 100
 class Relay:
     """Tells the other servers what the activities of this one's workers say."""
 
-    def __init__(self, peers: Peers, has_others: Callable[[], bool]) -> None:
+    def __init__(
+        self, peers: Peers, has_others: Callable[[], bool], has: Callable[[TaskKey], bool]
+    ) -> None:
         self._peers = peers
         self._has_others = has_others
+        self._has = has
+        """Whether a task is still this server's: of the others their servers tell."""
         self._latest: dict[TaskKey, Said] = {}
         self._filled = asyncio.Event()
 
@@ -52,6 +56,12 @@ class Relay:
         """Tell what has been said since the last time."""
         while self._latest:
             keys = list(self._latest)[:_MOST]
-            said = [self._latest.pop(key) for key in keys]
+            latest = {key: self._latest.pop(key) for key in keys}
             note = Note(self._peers.server)
-            await self._peers.tell([write_said(replace(note, said=one)) for one in said])
+            texts = [
+                write_said(replace(note, said=said))
+                for key, said in latest.items()
+                if self._has(key)
+            ]
+            if texts:
+                await self._peers.tell(texts)

@@ -90,7 +90,7 @@ class Dispatcher:
         now, wall = self._clock.monotonic(), self._clock.now()
         for task, worker in assignments:
             worker.promised -= 1
-            if task.gone or self._fleet.has_left(worker):
+            if task.gone or not worker.is_reachable:
                 self._miss(task, worker)
                 continue
             task.delivery += 1
@@ -170,10 +170,11 @@ class Dispatcher:
         """A worker gave a sign of life on a stream; whether it was given up before."""
         return self._fleet.seen(worker, outbox)
 
-    def give_back(self, worker: Worker) -> None:
-        """A worker has left and will never hear of the tasks that were sent to it."""
-        for task in list(worker.held.values()):
-            if not task.reported:
+    def take_unsent(self, outbox: WorkerOutbox) -> None:
+        """A stream has ended: what was still to be sent on it goes to other workers."""
+        for delivery in outbox.take().deliveries:
+            task = self._leased(self.tokens.read(delivery.token))
+            if task is not None:
                 self.release(task)
 
     def heartbeat(self, token: TaskToken) -> PendingTask | None:

@@ -33,10 +33,6 @@ class Fleet:
         """Whether a worker may be met again under its id; one that polls may not."""
         return self.by_id.get(worker.id) is worker
 
-    def has_left(self, worker: Worker) -> bool:
-        """Whether a worker will never come back under this object."""
-        return worker.outbox is None and not self.knows(worker)
-
     def open(self, worker_id: str, offers: tuple[Offer, ...]) -> tuple[Worker, WorkerOutbox]:
         """A worker has opened a stream; an older one of the same id ends. It has no room yet."""
         worker = self.named(worker_id)

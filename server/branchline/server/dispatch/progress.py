@@ -15,6 +15,9 @@ from branchline.server.dispatch.payload import TaskKey
 _MOST_BYTES = 64 * 1024 * 1024
 """How many bytes are kept of all tasks together."""
 
+_MOST_ENDED = 10_000
+"""How many ends are remembered."""
+
 
 class Told(NamedTuple):
     """What a task's activity has said last."""
@@ -41,6 +44,8 @@ class LatestProgress:
         """The longest untouched first."""
         self._size = 0
         self._most_bytes = most_bytes
+        self._ended: OrderedDict[TaskKey, None] = OrderedDict()
+        """The earliest first."""
 
     def tell(self, key: TaskKey, branch: str, progress: Progress) -> None:
         """Keep what a task's activity says, in place of what it said before."""
@@ -61,6 +66,20 @@ class LatestProgress:
         del self._order[key]
         if not tasks:
             del self._told[key.execution_key]
+
+    def end(self, key: TaskKey) -> None:
+        """Drop it, and remember for a while that nothing more of that task is wanted.
+
+        What another server's worker has said may come after the end that it reported.
+        """
+        self.forget(key)
+        self._ended[key] = None
+        if len(self._ended) > _MOST_ENDED:
+            self._ended.popitem(last=False)
+
+    def has_ended(self, key: TaskKey) -> bool:
+        """Whether a task has ended lately."""
+        return key in self._ended
 
     def of(self, execution_key: int) -> Mapping[int, Told]:
         """What is kept of an execution now, by task; it changes with time."""

@@ -84,6 +84,15 @@ class SharedDispatcher(Dispatcher):
             self.left_out.offers.add(pull.offer)
             self._give_up_on(pull.workers)
 
+    def inherit(self, task: PendingTask, worker_id: str | None) -> None:
+        """Take up a leased task whose server is gone.
+
+        A worker that has a stream here has told what it holds, and this was not among it.
+        """
+        self.restore(task, worker_id)
+        if task.worker is not None and task.worker.outbox is not None:
+            self.release(task)
+
     def take_given_back(self) -> list[PendingTask]:
         """See Dispatcher."""
         taken, self._given_back = self._given_back, []
@@ -115,6 +124,7 @@ class SharedDispatcher(Dispatcher):
         """See Dispatcher."""
         self._ended.add(key)
         super().remove(key, reason)
+        self.progress.end(key)
 
     def look_everywhere(self) -> None:
         """Let the next turn look for tasks for all workers with room, whatever was told."""
@@ -165,5 +175,5 @@ class SharedDispatcher(Dispatcher):
         """Let a worker have a task that the database knows as its own already."""
         self.tasks[task.key] = task
         self._lease(task, worker, now)
-        if self._fleet.has_left(worker):
+        if not worker.is_reachable:
             self.release(task)

@@ -38,7 +38,12 @@ class Worker:
     @property
     def may_serve(self) -> bool:
         """Whether it can be sent tasks."""
-        return self.outbox is not None and not self.silent
+        return self.is_reachable and not self.silent
+
+    @property
+    def is_reachable(self) -> bool:
+        """Whether what it is sent gets to it: its stream is there and not about to end."""
+        return self.outbox is not None and self.outbox.closed is None
 
     @property
     def in_hand(self) -> int:
@@ -122,6 +127,11 @@ class PendingTask:
         if self.started_at is None:
             return self.schedule_timeout is not None
         return self.timeout is not None
+
+    @property
+    def is_held(self) -> bool:
+        """Whether a worker has it and has told no outcome yet."""
+        return self.worker is not None and not self.reported and not self.gone
 
     def lease_to(self, worker: Worker, now: float) -> None:
         """Give it to a worker; its code counts as just heard of."""

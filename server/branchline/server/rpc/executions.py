@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sized
 from functools import partial
 
 from branchline.engine import Cancel, Pause, Retry, Signal, Unpause
@@ -11,6 +11,7 @@ from branchline.server.dispatch import Dispatcher
 from branchline.server.errors import ServiceError, invalid_field
 from branchline.server.executions import Executions as ExecutionOperations
 from branchline.server.executions import StartOrder
+from branchline.server.rpc.awaiting import closed_messages, read_awaited
 from branchline.server.rpc.batches import in_messages
 from branchline.server.rpc.calls import Context, streaming, unary
 from branchline.server.rpc.checks import (
@@ -28,7 +29,7 @@ from branchline.server.rpc.execution_messages import live_message, row_message, 
 from branchline.server.rpc.filters import filter_of, list_name
 from branchline.server.rpc.labels import checked_labels
 from branchline.server.rpc.pages import page_size, read_number, write_token
-from branchline.server.rpc.status import start_error
+from branchline.server.rpc.status import request_error
 from branchline.server.rpc.status_messages import status_messages
 from branchline.server.rpc.step_visits import visit_message
 from branchline.server.step_visits import VisitReader
@@ -37,7 +38,7 @@ from branchline.v1 import event_pb2, execution_pb2
 from branchline.v1 import execution_service_pb2 as pb
 from branchline.v1.execution_service_pb2_grpc import ExecutionServiceServicer
 
-_MOST_STARTS = 1_000
+_MOST_REQUESTS = 1_000
 _LONGEST_WAIT = 60.0
 _DEFAULT_EVENTS = 1_000
 _MOST_EVENTS = 10_000
@@ -70,10 +71,7 @@ class Executions(ExecutionServiceServicer):
     async def StartExecutions(
         self, request: pb.StartExecutionsRequest, context: Context
     ) -> pb.StartExecutionsResponse:
-        if len(request.requests) > _MOST_STARTS:
-            raise invalid_field(
-                "requests", f"may hold at most {_MOST_STARTS} starts, not {len(request.requests)}"
-            )
+        _refuse_too_many(request.requests)
         results = await asyncio.gather(*map(self._start_one, request.requests))
         return pb.StartExecutionsResponse(results=results)
 
@@ -93,6 +91,19 @@ class Executions(ExecutionServiceServicer):
         else:
             execution = row_message(row or await self._executions.row(execution_id))
         return pb.GetExecutionResponse(execution=execution)
+
+    @streaming
+    async def AwaitExecutions(
+        self, requests: AsyncIterator[pb.AwaitExecutionsRequest], context: Context
+    ) -> AsyncIterator[pb.AwaitExecutionsResponse]:
+        with self._executions.awaiting() as awaiting:
+            reading = asyncio.create_task(read_awaited(requests, awaiting))
+            try:
+                async for closed in awaiting.closed():
+                    for message in closed_messages(closed):
+                        yield message
+            finally:
+                reading.cancel()
 
     @unary
     async def ListExecutions(
@@ -122,13 +133,16 @@ class Executions(ExecutionServiceServicer):
     async def SignalExecution(
         self, request: pb.SignalExecutionRequest, context: Context
     ) -> pb.SignalExecutionResponse:
-        signal = Signal(
-            topic=required("topic", request.topic),
-            payload=self._limits.document("payload_json", request.payload_json),
-            signal_id=short("signal_id", request.signal_id, 200),
-        )
-        await self._executions.command(required(_ID, request.execution_id), signal)
+        await self._signal(request)
         return pb.SignalExecutionResponse()
+
+    @unary
+    async def SignalExecutions(
+        self, request: pb.SignalExecutionsRequest, context: Context
+    ) -> pb.SignalExecutionsResponse:
+        _refuse_too_many(request.requests)
+        results = await asyncio.gather(*map(self._signal_one, request.requests))
+        return pb.SignalExecutionsResponse(results=results)
 
     @unary
     async def PauseExecution(
@@ -241,7 +255,28 @@ class Executions(ExecutionServiceServicer):
         try:
             return pb.StartResult(started=await self._start(request))
         except ServiceError as error:
-            return pb.StartResult(error=start_error(error))
+            return pb.StartResult(error=request_error(error))
+
+    async def _signal(self, request: pb.SignalExecutionRequest) -> None:
+        signal = Signal(
+            topic=required("topic", request.topic),
+            payload=self._limits.document("payload_json", request.payload_json),
+            signal_id=short("signal_id", request.signal_id, 200),
+        )
+        await self._executions.command(required(_ID, request.execution_id), signal)
+
+    async def _signal_one(self, request: pb.SignalExecutionRequest) -> pb.SignalResult:
+        try:
+            await self._signal(request)
+        except ServiceError as error:
+            return pb.SignalResult(error=request_error(error))
+        return pb.SignalResult()
+
+
+def _refuse_too_many(requests: Sized) -> None:
+    if len(requests) > _MOST_REQUESTS:
+        message = f"may hold at most {_MOST_REQUESTS}, not {len(requests)}: make several calls"
+        raise invalid_field("requests", message)
 
 
 def _messages(events: list[NumberedEvent]) -> Iterator[event_pb2.Event]:

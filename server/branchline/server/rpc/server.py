@@ -25,6 +25,9 @@ _SERVICES = (
     task_service_pb2.DESCRIPTOR.services_by_name["TaskService"].full_name,
 )
 
+_LONGEST_PENDING = 600
+"""Seconds after which gRPC cancels a call that it could not hand over; callers give up before."""
+
 
 class CannotListen(Exception):
     """The address cannot be served at; the message names it."""
@@ -72,7 +75,9 @@ def _options(max_message: int) -> list[tuple[str, int]]:
         ("grpc.max_receive_message_length", max_message),
         ("grpc.max_send_message_length", -1),
         # Beyond its own default of 1,000 gRPC cancels calls; overload is ours to refuse.
-        ("grpc.max_pending_requests", 100_000),
+        ("grpc.server.max_pending_requests", 100_000),
+        ("grpc.server.max_pending_requests_hard_limit", 100_000),
+        ("grpc.server_max_unrequested_time_in_server", _LONGEST_PENDING),
         ("grpc.max_concurrent_streams", 100_000),
         ("grpc.so_reuseport", 0),
         ("grpc.keepalive_permit_without_calls", 1),

@@ -60,9 +60,9 @@ async def abort(
     raise AssertionError("abort_with_status has returned")
 
 
-def start_error(error: ServiceError) -> pb.StartError:
+def request_error(error: ServiceError) -> pb.RequestError:
     """The error of one start among many."""
-    return pb.StartError(
+    return pb.RequestError(
         code=CODES[error.reason], reason=error.reason, message=_with_violations(error)
     )
 

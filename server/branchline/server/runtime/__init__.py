@@ -3,6 +3,7 @@
 from branchline.server.runtime.live import Live, LiveExecutions
 from branchline.server.runtime.loading import Loader
 from branchline.server.runtime.requests import (
+    CancelChild,
     Command,
     Delete,
     FailLeasedTask,
@@ -16,6 +17,7 @@ from branchline.server.runtime.requests import (
 from branchline.server.runtime.runtime import Runtime
 
 __all__ = [
+    "CancelChild",
     "Command",
     "Delete",
     "FailLeasedTask",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from branchline.engine import (
     AnyCommand,
     BranchEnded,
+    Cancel,
     ExecutionClosed,
     Link,
     NotRetryable,
@@ -32,6 +34,7 @@ from branchline.server.runtime.live import Change, Live, LiveExecutions
 from branchline.server.runtime.loading import Loaded
 from branchline.server.runtime.requests import (
     AnyRequest,
+    CancelChild,
     Command,
     Delete,
     FailLeasedTask,
@@ -80,6 +83,8 @@ class Decisions:
                 self._start(turn, request, loaded)
             case Command():
                 self._command(turn, request, loaded)
+            case CancelChild():
+                self._cancel_child(turn, request)
             case View():
                 self._view(request, loaded)
             case Wake():
@@ -198,6 +203,14 @@ class Decisions:
             self._lives.add(closed)
         elif closed is None or not _is_known_signal(closed, command):
             refuse_closed(status_of(row.status if row else 0), command)
+
+    def _cancel_child(self, turn: Turn, request: CancelChild) -> None:
+        live = self._lives.by_id(request.execution_id)
+        if live is not None:
+            with contextlib.suppress(Refused):  # This very turn has closed it.
+                self.decide(turn, live, Cancel(reason=request.reason))
+        turn.cancelled.append(request.execution_id)
+        turn.answer(partial(request.reply.succeed, None), request.reply.fail)
 
     def _view(self, request: View[Any], loaded: Loaded) -> None:
         live = self._lives.by_id(request.execution_id) or loaded.closed.get(request.execution_id)

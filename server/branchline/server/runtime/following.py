@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 
-from branchline.engine import ChildBegan, ChildRefused, Link, Plan, Refused
+from branchline.engine import Cancel, ChildBegan, ChildRefused, Link, Plan, Refused
 from branchline.engine.events import Failure
 from branchline.engine.inputs import InvalidInputs, bind_inputs
 from branchline.engine.state import Request
@@ -19,9 +19,13 @@ from branchline.server.runtime.live import Live, LiveExecutions
 from branchline.server.runtime.loading import Loader
 from branchline.server.runtime.requests import Order
 from branchline.server.runtime.turn import Turn
+from branchline.server.storage import StoreError
 
 MOST_STARTS = 1_000
 """How many executions a turn starts for others; the rest is started by the next."""
+
+MOST_CANCELLATIONS = 500
+"""How many executions a turn cancels for others; the rest is cancelled after it."""
 
 
 class Following:
@@ -34,23 +38,59 @@ class Following:
         self._loader = loader
         self._lives = lives
         self._catalog = catalog
+        self._cancellations = 0
+        """For how many more the turn has room."""
         self._plans: dict[tuple[str, int], Plan] = {}
         """Those that a turn has asked for: the latest version is the same for all of it."""
 
     async def follow(self, turn: Turn) -> None:
         """Complete a turn. Raises what loading and the store may raise."""
-        room = MOST_STARTS
+        room, self._cancellations = MOST_STARTS, MOST_CANCELLATIONS
         self._plans.clear()
         while turn.orders or (turn.asking and room > 0):
             orders, turn.orders = turn.orders, []
-            if orders:
-                await self._loader.load(orders)
-                for order in orders:
-                    self._obey(turn, order)
+            for order in await self._load(turn, self._those_of_now(turn, orders)):
+                self._obey(turn, order)
             for key in list(turn.asking):
                 live, origin = turn.asking.pop(key)
                 turn.origin = origin
                 room = await self._start_requested(turn, live, room)
+
+    def _those_of_now(self, turn: Turn, orders: list[Order]) -> list[Order]:
+        """The orders without the cancellations for which there is no room."""
+        chosen = []
+        for order in orders:
+            if isinstance(order.command, Cancel):
+                if self._cancellations <= 0:
+                    turn.postponed[order.execution_id] = order.command.reason
+                    continue
+                self._cancellations -= 1
+            chosen.append(order)
+        return chosen
+
+    async def _load(self, turn: Turn, orders: list[Order]) -> list[Order]:
+        """Bring those whom orders are for into memory; gives the orders that can be obeyed.
+
+        A child that cannot be read keeps nobody from ending: its cancellation is left for later.
+        """
+        if not orders:
+            return []
+        try:
+            await self._loader.load(orders)
+        except StoreError:
+            raise
+        except Exception as error:
+            if isinstance(error, ServiceError) and error.reason is Reason.STORE_UNAVAILABLE:
+                raise
+            if len(orders) > 1:
+                return [one for order in orders for one in await self._load(turn, [order])]
+            [order] = orders
+            if not isinstance(order.command, Cancel):
+                turn.origin = order.origin
+                raise
+            turn.postponed[order.execution_id] = order.command.reason
+            return []
+        return orders
 
     def _obey(self, turn: Turn, order: Order) -> None:
         live = self._lives.by_id(order.execution_id)

@@ -18,6 +18,7 @@ class Live:
         "fresh_bytes",
         "key",
         "plan",
+        "rumours",
         "snapshot_bytes",
         "state",
         "status",
@@ -35,6 +36,8 @@ class Live:
         """As it is stored."""
         self.stored = state.sequence
         """The number of the last event that is stored."""
+        self.rumours = 0
+        """How often another server has said that it has changed it, which is not looked into."""
         self.fresh_bytes = 0
         """What has been added to the history since the last snapshot."""
         self.snapshot_bytes = 0
@@ -67,6 +70,11 @@ class LiveExecutions:
     def by_key(self, key: int) -> Live | None:
         """The execution of a key, None when it is not in memory."""
         return self._by_key.get(key)
+
+    def suspect(self) -> None:
+        """Any of them may have been changed by another server."""
+        for live in self._by_key.values():
+            live.rumours += 1
 
     def add(self, live: Live) -> None:
         """Keep an execution."""

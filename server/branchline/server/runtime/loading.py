@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import Any, TypeGuard
+from typing import Any, Final, TypeGuard
 
 from branchline.engine import Retry, Signal
 from branchline.server.catalog import Catalog
@@ -11,6 +11,7 @@ from branchline.server.histories import rebuild
 from branchline.server.runtime.live import Live, LiveExecutions
 from branchline.server.runtime.requests import (
     AnyRequest,
+    CancelChild,
     Command,
     Delete,
     FailLeasedTask,
@@ -23,6 +24,9 @@ from branchline.server.runtime.requests import (
 )
 from branchline.server.statuses import is_closed
 from branchline.server.storage import ExecutionRow, Store
+
+_OTHERS: Final = (Command, CancelChild, View, Wake)
+"""Who needs an execution in memory although it shall be deleted in the same turn."""
 
 
 class Loaded:
@@ -58,13 +62,16 @@ class Loader:
         loaded.rows.update((row.id, row) for row in rows)
         viewed = {request.execution_id for request in requests if _needs_closed(request)}
         deleted = {request.execution_id for request in requests if isinstance(request, Delete)}
-        others = {r.execution_id for r in requests if isinstance(r, Command | View | Wake)}
+        others = {r.execution_id for r in requests if isinstance(r, _OTHERS)}
         wanted = [
             row
             for row in rows
             if (row.id in viewed if is_closed(row.status) else row.id not in deleted - others)
         ]
-        for live in await self._rebuild(wanted):
+        lives = await self._rebuild(wanted)
+        for execution_id in {row.id for row in wanted}.difference(live.state.id for live in lives):
+            del loaded.rows[execution_id]
+        for live in lives:
             if live.state.end is None:
                 self._lives.add(live)
             else:
@@ -75,12 +82,10 @@ class Loader:
         starts = [request for request in requests if isinstance(request, Start)]
         ids = [start.execution_id for start in starts if start.execution_id]
         asked = [(s.plan.workflow.name, s.request_id) for s in starts if s.request_id]
-        if ids:
-            rows = await self._store.executions_by_id(ids)
-            loaded.rows.update((row.id, row) for row in rows)
-        if asked:
-            for row in await self._store.executions_by_request(asked):
-                loaded.requests[row.workflow, row.request_id or ""] = row
+        if ids or asked:
+            same_id, same_request = await self._store.executions_in_the_way(ids, asked)
+            loaded.rows.update((row.id, row) for row in same_id)
+            loaded.requests.update(((r.workflow, r.request_id or ""), r) for r in same_request)
 
     async def _find(self, requests: Iterable[AnyRequest | Order]) -> list[ExecutionRow]:
         ids, keys = set(), set()
@@ -109,8 +114,10 @@ class Loader:
         histories = await self._store.histories(keys, after)
         lives = []
         for row in rows:
-            plan = await self._catalog.plan(row.workflow, row.version)
             history = histories.get(row.key, [])
+            if not history and row.key not in snapshots:
+                continue  # Another server has removed it since its row was read.
+            plan = await self._catalog.plan(row.workflow, row.version)
             live = Live(row.key, plan, rebuild(row.id, snapshots.get(row.key), history))
             live.fresh_bytes = sum(len(entry.events) for entry in history)
             if row.key in snapshots:

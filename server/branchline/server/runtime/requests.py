@@ -97,6 +97,17 @@ class Delete:
         return self.closed_before is None or close_time < self.closed_before
 
 
+class CancelChild:
+    """Cancel an execution for which its parent no longer waits, unless it has closed."""
+
+    __slots__ = ("execution_id", "reason", "reply")
+
+    def __init__(self, execution_id: str, reason: str) -> None:
+        self.execution_id = execution_id
+        self.reason = reason
+        self.reply: Reply[None] = Reply()
+
+
 class View(Generic[T]):
     """Look at an execution's state as it is stored."""
 
@@ -173,7 +184,15 @@ class Order:
 
 
 AnyRequest = (
-    Start | Command | Delete | View[Any] | ReportOutcome | ReportRecord | FailLeasedTask | Wake
+    Start
+    | Command
+    | CancelChild
+    | Delete
+    | View[Any]
+    | ReportOutcome
+    | ReportRecord
+    | FailLeasedTask
+    | Wake
 )
 
 

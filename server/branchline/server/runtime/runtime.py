@@ -27,12 +27,14 @@ from branchline.server.errors import (
     store_unavailable,
 )
 from branchline.server.ids import KeyMaker
+from branchline.server.recurring import Recurring
 from branchline.server.runtime.decisions import Decisions
 from branchline.server.runtime.following import Following
 from branchline.server.runtime.live import Change, LiveExecutions
 from branchline.server.runtime.loading import Loaded, Loader
 from branchline.server.runtime.requests import (
     AnyRequest,
+    CancelChild,
     Command,
     Delete,
     FailLeasedTask,
@@ -93,8 +95,12 @@ class Runtime:
         self._stopping = False
         self._conflicts = 0
         """How many turns in a row could not be stored because somebody else was first."""
+        self._loading = Recurring(log, "loading", clock.monotonic)
+        self._committing = Recurring(log, "commit", clock.monotonic)
         self.on_stored: list[Stored] = []
         self.on_deleted: list[Callable[[str], None]] = []
+        self.postponed: Callable[[], None] = _nobody_listens
+        """Called when a turn has left children to be cancelled later."""
 
     def submit(self, request: Start | Command | Delete) -> None:
         """Take in what a caller wants. Raises ``ServiceError`` when there is no room."""
@@ -106,7 +112,8 @@ class Runtime:
         self._wanted.set()
 
     def submit_urgent(
-        self, request: ReportOutcome | ReportRecord | FailLeasedTask | Wake | View[Any]
+        self,
+        request: ReportOutcome | ReportRecord | FailLeasedTask | Wake | CancelChild | View[Any],
     ) -> None:
         """Take in what must not wait behind callers. Raises ``ServiceError`` when stopping."""
         if self._stopping:
@@ -123,8 +130,12 @@ class Runtime:
         self._wanted.set()
 
     def has_live(self, execution_id: str) -> bool:
-        """Whether an execution is in memory; it is live then, or about to be stored closed."""
-        return self._lives.by_id(execution_id) is not None
+        """Whether an execution is in memory; it is live then, or about to be stored closed.
+
+        Not one that another server has changed meanwhile, which may be closed.
+        """
+        live = self._lives.by_id(execution_id)
+        return live is not None and not live.rumours
 
     async def run(self) -> None:
         """Turn until ``stop``, and until everything taken in is done."""
@@ -164,9 +175,11 @@ class Runtime:
         try:
             loaded = await self._loader.load(requests)
         except StoreError as error:
-            self._refuse(requests, store_unavailable(error))
+            self._loading.failed(error, requests=len(requests))
+            _refuse_all(requests, store_unavailable(error))
         except ServiceError as error:
-            self._refuse(requests, error)
+            self._loading.failed(error.message, requests=len(requests))
+            _refuse_all(requests, error)
         except Exception:
             # A fault of ours, or a history that cannot be read. Each alone: only the one that
             # has the fault shall suffer.
@@ -177,8 +190,13 @@ class Runtime:
                 for request in requests:
                     await self._take([request])
         else:
+            self._loading.succeeded()
             turn = Turn(self._clock.now())
-            if self._decide(turn, requests, loaded) and await self._follow(turn):
+            if (
+                self._decide(turn, requests, loaded)
+                and await self._follow(turn)
+                and await self._confirm(turn, requests)
+            ):
                 await self._commit(turn, requests)
 
     def _drain(self) -> list[AnyRequest]:
@@ -225,6 +243,17 @@ class Runtime:
             return True
         return False
 
+    async def _confirm(self, turn: Turn, requests: list[AnyRequest]) -> bool:
+        """Whether the decisions rest on what is stored, as far as the commit will not find out."""
+        try:
+            if await self.sharing.confirm(turn):
+                return True
+        except StoreError as error:
+            self._forget(turn, store_unavailable(error))
+        else:
+            self._decide_again(turn, requests)
+        return False
+
     async def _commit(self, turn: Turn, requests: list[AnyRequest]) -> None:
         try:
             batch = turn.batch(self._dispatcher)
@@ -239,7 +268,7 @@ class Runtime:
         except StoreError as error:
             if isinstance(error, CommitUnknown):
                 self.sharing.suspect()
-            log.warning("commit failed", error=str(error), executions=len(turn.changes))
+            self._committing.failed(error, executions=len(turn.changes))
             self._forget(turn, store_unavailable(error))
         except Exception:
             # A fault of ours, such as a number that no row can hold; all others go on.
@@ -247,6 +276,8 @@ class Runtime:
             self._forget(turn, internal())
         else:
             self._conflicts = 0
+            if batch:
+                self._committing.succeeded()
             self._tell(turn, pulled)
 
     def _lose_tasks(self, lost: set[TaskKey], requests: list[AnyRequest]) -> None:
@@ -268,7 +299,8 @@ class Runtime:
         again = [request for request in requests if not isinstance(request, View)]
         if self._conflicts > _MOST_CONFLICTS:
             self._conflicts = 0
-            self._refuse(again, contended())
+            log.warning("too many conflicts", requests=len(again))
+            _refuse_all(again, contended())
         else:
             self._urgent.extendleft(reversed(again))
 
@@ -289,6 +321,8 @@ class Runtime:
                 deleted(execution_id)
         for answer in turn.on_stored:
             answer()
+        if turn.postponed:
+            self.postponed()
         if self._dispatcher.has_work or (turn.ended and self._dispatcher.ready_count):
             self.poke()  # What has ended makes room for what waits.
 
@@ -325,7 +359,11 @@ class Runtime:
         for change in turn.changes.values():
             self._lives.drop(change.live)
 
-    def _refuse(self, requests: Sequence[AnyRequest], error: ServiceError) -> None:
-        log.warning("loading failed", error=error.message, requests=len(requests))
-        for request in requests:
-            refuse(request, error)
+
+def _nobody_listens() -> None:
+    """They are cancelled by the next server."""
+
+
+def _refuse_all(requests: Sequence[AnyRequest], error: ServiceError) -> None:
+    for request in requests:
+        refuse(request, error)

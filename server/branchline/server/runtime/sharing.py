@@ -14,6 +14,13 @@ class Sharing(Protocol):
         """Before a turn: come to terms with the others, if they gave this server up."""
         ...
 
+    async def confirm(self, turn: Turn) -> bool:
+        """Whether a turn has decided on what is stored; if not, it must be decided again.
+
+        Raises ``StoreError``.
+        """
+        ...
+
     def notes(self, turn: Turn) -> list[str]:
         """What the others are to be told of a turn."""
         ...
@@ -28,6 +35,10 @@ class Alone:
 
     async def settle(self) -> None:
         """See Sharing."""
+
+    async def confirm(self, turn: Turn) -> bool:  # noqa: ARG002 - nobody else changes anything
+        """See Sharing."""
+        return True
 
     def notes(self, turn: Turn) -> list[str]:  # noqa: ARG002 - nobody is told
         """See Sharing."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any, Final
 
 from msgspec.structs import replace
 
-from branchline.engine import AnyCommand, Cancel, ChildClosed, Execution, Status
+from branchline.engine import AnyCommand, Cancel, ChildClosed, Execution
 from branchline.engine import events as e
 from branchline.engine.values import Variables, encode_text
 from branchline.server.dispatch import (
@@ -16,26 +17,20 @@ from branchline.server.dispatch import (
     PendingTask,
     Pull,
     TaskKey,
-    Worker,
 )
 from branchline.server.dispatch import (
     TaskPayload as Payload,
 )
 from branchline.server.errors import Reason, ServiceError
-from branchline.server.histories import history_rows, snapshot_row
 from branchline.server.runtime.live import Change, Live
 from branchline.server.runtime.requests import AnyRequest, Order
-from branchline.server.statuses import status_number
+from branchline.server.runtime.rows import lease_row, release_row, store_change, task_row
 from branchline.server.storage import (
     Batch,
-    ExecutionChange,
-    ExecutionRow,
-    StatusChange,
+    Cancellation,
     TaskHold,
-    TaskLease,
     TaskPayload,
     TaskPull,
-    TaskRow,
 )
 from branchline.server.storage import TaskKey as TaskRowKey
 
@@ -73,6 +68,10 @@ class Turn:
         """What the decisions ask of other executions, still to be decided."""
         self.asking: dict[int, tuple[Live, AnyRequest]] = {}
         """Executions that ask for others, by key, and the requests from which that follows."""
+        self.postponed: dict[str, str] = {}
+        """Executions that are to be cancelled later, and why."""
+        self.cancelled: list[str] = []
+        """Executions that were to be cancelled later, and are now."""
         self.on_stored: list[Callable[[], None]] = []
         self._on_lost: list[tuple[AnyRequest | None, Callable[[ServiceError], None]]] = []
         """With the request that is told, None where something is taken back."""
@@ -113,32 +112,11 @@ class Turn:
         """Take decided events; tasks follow from them."""
         self.change(live).events.extend(events)
         for event in events:
-            match event:
-                case e.TaskScheduled():
-                    self._add_task(live, event)
-                case e.TaskCompleted() | e.TaskFailed() | e.TaskWaiting():
-                    self._end_task(TaskKey(live.key, event.task))
-                case e.TasksWithdrawn():
-                    for task in event.tasks:
-                        self._end_task(TaskKey(live.key, task))
-                case e.ValueRecorded():
-                    self._remember(live, event.task)
-                case _:
-                    self._relate(live, event)
+            effect = _EFFECTS.get(type(event))
+            if effect is not None:
+                effect(self, live, event)
         if live.state.child and live.state.end is not None:
             self._order(live.state.parent, _closing(live.state))
-
-    def _relate(self, live: Live, event: e.Event) -> None:
-        """Take what an event asks of other executions."""
-        match event:
-            case e.ChildRequested() | e.FollowUpRequested():
-                self.ask(live)
-            case e.ChildrenStopped():
-                self._cancel(live, event.executions)
-            case e.ChildTimedOut():
-                self._cancel(live, (event.execution,))
-            case _:
-                pass
 
     def ask(self, live: Live) -> None:
         """Start what an execution asks for before the turn is stored, as far as there is room."""
@@ -168,36 +146,56 @@ class Turn:
         task = PendingTask.scheduled(live.key, live.state, event)
         self.tasks[task.key] = task
 
-    def _remember(self, live: Live, task: int) -> None:
+    def _remember(self, live: Live, event: e.ValueRecorded) -> None:
         """A pending task has recorded a value, which its next delivery shall carry."""
-        ref = live.state.tasks.get(task)
+        ref = live.state.tasks.get(event.task)
         if ref is not None:
             memories = live.state.branches[ref.branch].visit.memories
-            self.recorded[TaskKey(live.key, task)] = memories[ref.item].recorded
+            self.recorded[TaskKey(live.key, event.task)] = memories[ref.item].recorded
 
-    def _end_task(self, key: TaskKey) -> None:
+    def _end_task(self, live: Live, event: e.TaskCompleted | e.TaskFailed | e.TaskWaiting) -> None:
+        self._end(TaskKey(live.key, event.task))
+
+    def _withdraw(self, live: Live, event: e.TasksWithdrawn) -> None:
+        for task in event.tasks:
+            self._end(TaskKey(live.key, task))
+
+    def _end(self, key: TaskKey) -> None:
         if self.tasks.pop(key, None) is None:
             self.ended[key] = CancellationReason.WITHDRAWN
+
+    def _ask(self, live: Live, _event: e.ChildRequested | e.FollowUpRequested) -> None:
+        self.ask(live)
+
+    def _stop_children(self, live: Live, event: e.ChildrenStopped) -> None:
+        self._cancel(live, event.executions)
+
+    def _stop_child(self, live: Live, event: e.ChildTimedOut) -> None:
+        self._cancel(live, (event.execution,))
 
     def batch(self, dispatcher: Dispatcher) -> Batch:
         """What is to be stored; tasks are assigned to free workers on the way."""
         batch = Batch(time=self.now)
         for change in self.changes.values():
-            _store_change(batch, change, self.now)
+            store_change(batch, change, self.now)
         batch.tasks_changed += [
             TaskPayload(*key, encode_text(payload))
             for key, payload in self.payloads(dispatcher).items()
         ]
         batch.tasks_removed += [TaskRowKey(*key) for key in self.ended]
         batch.deleted += self.deleted.values()
+        batch.cancellations_added += map(Cancellation._make, self.postponed.items())
+        batch.cancellations_removed += self.cancelled
         dispatcher.offer(self.tasks.values())
         assignments = dispatcher.assign()
         self.assignments += assignments
         self.released += dispatcher.take_given_back()
-        leases = {task.key: _release(task) for task in self.released if task.key not in self.ended}
-        leases |= {task.key: _lease(task, worker, self.now) for task, worker in assignments}
+        leases = {
+            task.key: release_row(task) for task in self.released if task.key not in self.ended
+        }
+        leases |= {task.key: lease_row(task, worker, self.now) for task, worker in assignments}
         batch.tasks_added += [
-            _task_row(task, leases.pop(task.key, None), self.now) for task in self.tasks.values()
+            task_row(task, leases.pop(task.key, None), self.now) for task in self.tasks.values()
         ]
         batch.tasks_leased += leases.values()
         if dispatcher.shared:
@@ -223,6 +221,22 @@ class Turn:
         }
 
 
+# What follows from an event beyond its execution. Each takes its own kind of event, which a
+# dictionary by type cannot express.
+_EFFECTS: Final[dict[type[e.Event], Callable[[Turn, Live, Any], None]]] = {
+    e.TaskScheduled: Turn._add_task,  # noqa: SLF001 - its own table
+    e.TaskCompleted: Turn._end_task,  # noqa: SLF001
+    e.TaskFailed: Turn._end_task,  # noqa: SLF001
+    e.TaskWaiting: Turn._end_task,  # noqa: SLF001
+    e.TasksWithdrawn: Turn._withdraw,  # noqa: SLF001
+    e.ValueRecorded: Turn._remember,  # noqa: SLF001
+    e.ChildRequested: Turn._ask,  # noqa: SLF001
+    e.FollowUpRequested: Turn._ask,  # noqa: SLF001
+    e.ChildrenStopped: Turn._stop_children,  # noqa: SLF001
+    e.ChildTimedOut: Turn._stop_child,  # noqa: SLF001
+}
+
+
 def _closing(state: Execution) -> ChildClosed:
     """What the parent of an execution is told when it has closed (semantics 11.1)."""
     return ChildClosed(
@@ -231,88 +245,4 @@ def _closing(state: Execution) -> ChildClosed:
         outputs=state.outputs,
         error=state.error,
         duration=(state.close_time or 0) - state.start_time,
-    )
-
-
-def _store_change(batch: Batch, change: Change, now: int) -> None:
-    live = change.live
-    state = live.state
-    if change.events:
-        rows = history_rows(live.key, state.sequence, now, change.events)
-        batch.history += rows
-        change.size = sum(len(row.events) for row in rows)
-        live.fresh_bytes += change.size
-        if live.wants_snapshot and state.end is None:
-            snapshot = snapshot_row(live.key, state)
-            batch.snapshots.append(snapshot)
-            live.snapshot_bytes, live.fresh_bytes = len(snapshot.state), 0
-    wake_at = state.timers.next_due() if state.end is None else None
-    status = state.status
-    if change.started:
-        batch.started.append(execution_row(change.live, wake_at, change.request_id))
-    elif status.closed or status is not live.status or wake_at != live.wake_at:
-        batch.changed.append(
-            ExecutionChange(
-                live.key, status_number(status), state.close_time, wake_at, *_ending(live)
-            )
-        )
-    # What is due already may have been left for later: it wants to be woken again.
-    change.wake_changed = wake_at is not None and (
-        change.started or wake_at != live.wake_at or wake_at <= now
-    )
-    if change.started and status is not Status.RUNNING:
-        batch.status_changes.append(StatusChange(live.key, status_number(Status.RUNNING)))
-    if change.started or status is not live.status:
-        batch.status_changes.append(StatusChange(live.key, status_number(status)))
-    live.status, live.wake_at = status, wake_at
-
-
-def execution_row(live: Live, wake_at: int | None, request_id: str = "") -> ExecutionRow:
-    """An execution as its row tells it."""
-    state = live.state
-    return ExecutionRow(
-        live.key,
-        state.id,
-        state.workflow,
-        state.version,
-        status_number(state.status),
-        state.start_time,
-        state.close_time,
-        wake_at,
-        request_id or None,
-        state.parent or None,
-        encode_text(state.labels) if state.labels else None,
-        *_ending(live),
-    )
-
-
-def _ending(live: Live) -> tuple[str | None, str | None]:
-    """The error and the outputs of an execution as they are stored."""
-    state = live.state
-    error = None if state.error is None else encode_text(state.error)
-    completed = state.end is Status.COMPLETED
-    return error, encode_text(state.outputs) if completed else None
-
-
-def _lease(task: PendingTask, worker: Worker, now: int) -> TaskLease:
-    return TaskLease(*task.key, worker.id, task.delivery + 1, task.started_at or now, task.losses)
-
-
-def _release(task: PendingTask) -> TaskLease:
-    return TaskLease(*task.key, None, task.delivery, task.started_at, task.losses)
-
-
-def _task_row(task: PendingTask, lease: TaskLease | None, now: int) -> TaskRow:
-    schedule = task.schedule_timeout
-    return TaskRow(
-        *task.key,
-        task.queue,
-        task.activity,
-        encode_text(task.payload),
-        worker=lease.worker if lease else None,
-        delivery=lease.delivery if lease else task.delivery,
-        schedule_deadline=None if schedule is None else now + schedule,
-        attempt_timeout=task.timeout,
-        heartbeat_timeout=task.heartbeat_timeout,
-        started_at=lease.started_at if lease else None,
     )

@@ -19,6 +19,7 @@ from branchline.server.storage.peers import Peers
 from branchline.server.storage.postgres_options import PostgresOptions
 from branchline.server.storage.rows import (
     Batch,
+    Cancellation,
     ClosedExecution,
     Due,
     ExecutionChange,
@@ -27,6 +28,7 @@ from branchline.server.storage.rows import (
     ExecutionRow,
     ExecutionStatus,
     HistoryRow,
+    LifeSign,
     SnapshotRow,
     StatusChange,
     StatusEntry,
@@ -47,6 +49,7 @@ from branchline.server.storage.store import Store
 __all__ = [
     "Backup",
     "Batch",
+    "Cancellation",
     "CannotCopy",
     "CannotOpen",
     "ClosedExecution",
@@ -62,6 +65,7 @@ __all__ = [
     "ExecutionRow",
     "ExecutionStatus",
     "HistoryRow",
+    "LifeSign",
     "Peers",
     "PostgresOptions",
     "SchemaTooNew",

@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 
 from branchline.server.storage.reads import TASK_FIELDS
-from branchline.server.storage.rows import TaskHold, TaskKey, TaskRow
+from branchline.server.storage.rows import LifeSign, TaskHold, TaskKey, TaskRow
 from branchline.server.storage.schema import servers, tasks
 
 _NOW: Final[ColumnElement[int]] = literal_column(
@@ -47,16 +47,22 @@ def leave(connection: Connection, server: str) -> None:
     connection.execute(delete(servers).where(servers.c.id == server))
 
 
-def beat(connection: Connection, server: str) -> bool:
-    """A server gives a sign of life; False when the others have given it up already."""
-    changed = connection.execute(update(servers).where(servers.c.id == server).values(seen=_NOW))
-    return changed.rowcount == 1
+def beat(connection: Connection, server: str) -> int | None:
+    """A server gives a sign of life, at the given time; None when it has been given up already."""
+    sign = update(servers).where(servers.c.id == server).values(seen=_NOW)
+    return connection.execute(sign.returning(servers.c.seen)).scalar()
 
 
-def bury(connection: Connection, silence: int) -> list[str]:
-    """Give up the servers that have been silent for so long (microseconds)."""
-    silent = delete(servers).where(servers.c.seen < _NOW - silence)
-    return list(connection.execute(silent.returning(servers.c.id)).scalars())
+def signs(connection: Connection) -> list[LifeSign]:
+    """The last sign of life of every server."""
+    query = select(servers.c.id, servers.c.seen, _NOW - servers.c.seen).order_by(servers.c.id)
+    return [LifeSign._make(row) for row in connection.execute(query)]
+
+
+def bury(connection: Connection, silent: Sequence[LifeSign]) -> list[str]:
+    """Give up servers that have given no later sign of life than these."""
+    wanted = tuple_(servers.c.id, servers.c.seen).in_([(sign.server, sign.seen) for sign in silent])
+    return list(connection.execute(delete(servers).where(wanted).returning(servers.c.id)).scalars())
 
 
 def roll(connection: Connection) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Protocol, TypeVar
 
 from sqlalchemy import Connection
 
+from branchline.server.storage.lookups import Lookups
 from branchline.server.storage.peers import Peers
 from branchline.server.storage.rows import Batch, TaskRow
 
@@ -25,6 +26,8 @@ class Database(Protocol):
     """Made with the database, different for every one."""
     peers: Peers | None
     """None where no other server can be."""
+    lookups: Lookups | None
+    """None where they are as quick as all reads."""
 
     def read(self, query: Callable[[Connection], T]) -> Awaitable[T]:
         """Run a query in a transaction of its own, which sees one state of the database."""

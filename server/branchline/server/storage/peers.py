@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from branchline.server.storage.rows import TaskHold, TaskKey, TaskRow
+from branchline.server.storage.rows import LifeSign, TaskHold, TaskKey, TaskRow
 
 
 class Peers(Protocol):
@@ -31,12 +31,19 @@ class Peers(Protocol):
         """Go; the others take what this server has."""
         ...
 
-    async def beat(self) -> bool:
-        """Give a sign of life; False when the others have given this server up."""
+    async def beat(self) -> int | None:
+        """Give a sign of life; the database's time then, microseconds since the epoch.
+
+        None when the others have given this server up.
+        """
         ...
 
-    async def bury(self, silence: float) -> list[str]:
-        """Give up the servers that were silent for so many seconds; their ids."""
+    async def signs(self) -> list[LifeSign]:
+        """The last sign of life of every server."""
+        ...
+
+    async def bury(self, silent: Sequence[LifeSign]) -> list[str]:
+        """Give up those servers that have given no later sign of life than these; their ids."""
         ...
 
     async def roll(self) -> list[str]:

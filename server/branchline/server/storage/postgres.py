@@ -1,4 +1,8 @@
-"""A PostgreSQL database: one connection for commits, some for reads and the few other writes."""
+"""A PostgreSQL database.
+
+It has a connection for commits, one to look rows up by their keys, and some for other reads and
+the few other writes.
+"""
 
 from __future__ import annotations
 
@@ -13,18 +17,21 @@ from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from branchline.server.storage import postgres_commit
 from branchline.server.storage.errors import CommitUnknown, Conflict, StoreUnavailable, TasksLost
+from branchline.server.storage.lookups import Lookups
 from branchline.server.storage.peers import Peers
+from branchline.server.storage.postgres_commit import commit, connect_for_commits
 from branchline.server.storage.postgres_connection import (
-    COMMITS,
+    BY_KEY,
     DRIVER_ERRORS,
     READS,
     committing,
     connect,
+    doubtful,
     is_lost,
     translated_errors,
 )
+from branchline.server.storage.postgres_lookups import PostgresLookups
 from branchline.server.storage.postgres_opening import opening, prepare
 from branchline.server.storage.postgres_options import PostgresOptions
 from branchline.server.storage.postgres_peers import PostgresPeers
@@ -61,6 +68,9 @@ class PostgresDatabase:
         self._changing = self._engine.execution_options(isolation_level="READ COMMITTED")
         self._writing = asyncio.Lock()
         self._connection: asyncpg.Connection | None = None
+        self.lookups: Lookups | None = PostgresLookups(self.fetch)
+        self._looking = asyncio.Lock()
+        self._looker: asyncpg.Connection | None = None
         self._work: set[asyncio.Task[Any]] = set()
         self._closed: asyncio.Task[None] | None = None
 
@@ -94,6 +104,10 @@ class PostgresDatabase:
         """See Database."""
         return self._start(lambda: self._commit(batch))
 
+    def fetch(self, statement: str, *arguments: object) -> Awaitable[list[Any]]:
+        """The rows that one statement gives, which finds them by their keys."""
+        return self._start(lambda: self._fetch(statement, *arguments))
+
     async def close(self) -> None:
         """See Database."""
         if self._closed is None:
@@ -118,12 +132,28 @@ class PostgresDatabase:
             raise StoreUnavailable("The store is closed.")
         task = asyncio.ensure_future(_persistently(work))
         self._work.add(task)
-        task.add_done_callback(self._work.discard)
+        task.add_done_callback(self._done)
         return asyncio.shield(task)
+
+    def _done(self, task: asyncio.Task[Any]) -> None:
+        self._work.discard(task)
+        if not task.cancelled():
+            task.exception()  # Whoever has gone away needs not take it.
 
     async def _read(self, query: Callable[[Connection], T]) -> T:
         async with self._reading.connect() as connection:
             return await connection.run_sync(query)
+
+    async def _fetch(self, statement: str, *arguments: object) -> list[Any]:
+        async with self._looking:
+            if self._looker is None or self._looker.is_closed():
+                self._looker = await connect(self.source, self.options, BY_KEY)
+            try:
+                return await self._looker.fetch(statement, *arguments)
+            except BaseException:
+                self._looker.terminate()
+                self._looker = None
+                raise
 
     async def _write(self, change: Callable[[Connection], T]) -> T:
         async with self._writing:
@@ -138,17 +168,27 @@ class PostgresDatabase:
 
     async def _commit(self, batch: Batch) -> list[TaskRow]:
         async with self._writing:
-            if self._connection is None or self._connection.is_closed():
-                self._connection = await connect(self.source, self.options, COMMITS)
             try:
-                return await postgres_commit.commit(self._connection, batch, self.server)
-            except (asyncpg.UniqueViolationError, Conflict, TasksLost):
-                raise
-            except BaseException:
-                # It may be in the middle of something, or lead to what is a replica now.
-                self._connection.terminate()
-                self._connection = None
-                raise
+                return await self._store(batch)
+            except CommitUnknown:
+                # Events can be stored only once: a batch that has some may be tried again.
+                if not batch.started and not batch.history:
+                    raise
+            with doubtful():
+                return await self._store(batch)
+
+    async def _store(self, batch: Batch) -> list[TaskRow]:
+        if self._connection is None or self._connection.is_closed():
+            self._connection = await connect_for_commits(self.source, self.options)
+        try:
+            return await commit(self._connection, batch, self.server)
+        except (asyncpg.UniqueViolationError, Conflict, TasksLost):
+            raise
+        except BaseException:
+            # It may be in the middle of something, or lead to what is a replica now.
+            self._connection.terminate()
+            self._connection = None
+            raise
 
     async def _close(self) -> None:
         await self._peers.close()
@@ -157,8 +197,9 @@ class PostgresDatabase:
         patience = self.options.connect_timeout
         # What does not answer any more is left to itself.
         with contextlib.suppress(*DRIVER_ERRORS):
-            if self._connection is not None:
-                await self._connection.close(timeout=patience)
+            for connection in (self._connection, self._looker):
+                if connection is not None:
+                    await connection.close(timeout=patience)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._engine.dispose(), patience)
 

@@ -22,13 +22,14 @@ from branchline.server.storage.postgres_options import PostgresOptions
 
 READS: Final[Mapping[str, str]] = {"plan_cache_mode": "force_custom_plan"}
 """Settings for reads: which index is the best depends on the values that are looked for."""
-COMMITS: Final[Mapping[str, str]] = {
+BY_KEY: Final[Mapping[str, str]] = {
+    "plan_cache_mode": "force_generic_plan",
     "enable_seqscan": "off",
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",
 }
-"""Settings for commits, which find all rows by their keys: a plan is kept, and one that was made
-while a table was small would read all of it when it is large."""
+"""Settings for what finds all rows by their keys, as commits do: a plan is kept, and one that was
+made while a table was small would read all of it when it is large."""
 
 _PATIENCE: Final = 1.2
 """When PostgreSQL has not even given a statement up after this many times the time it may take,
@@ -56,6 +57,7 @@ async def connect(
     limit = "0" if patient else f"{round(options.statement_timeout * 1000)}"
     wanted = {
         "application_name": "branchline",
+        "jit": "off",  # No statement takes long enough for it.
         "statement_timeout": limit,
         # What a server that has vanished from the network had locked is let go in the end.
         "idle_in_transaction_session_timeout": limit,
@@ -108,17 +110,32 @@ def translated_errors() -> Iterator[None]:
 
 @contextlib.contextmanager
 def committing() -> Iterator[None]:
-    """Turn errors of COMMIT into CommitUnknown, unless PostgreSQL itself has said no."""
+    """Turn errors of a commit into CommitUnknown, unless PostgreSQL itself has said no."""
     try:
         yield
     except (DBAPIError, *DRIVER_ERRORS) as error:
         cause = _cause(error)
-        if _is_refusal(cause):
+        # A mistake in an argument is found before anything is sent.
+        if _is_refusal(cause) or isinstance(cause, asyncpg.DataError):
             raise
-        raise CommitUnknown(
-            f"The database has not answered to a commit, which may have been stored: "
-            f"{reason(cause)}."
-        ) from cause
+        raise _unknown(cause) from cause
+
+
+@contextlib.contextmanager
+def doubtful() -> Iterator[None]:
+    """Turn all errors into CommitUnknown: what fails now may have been stored before."""
+    try:
+        yield
+    except CommitUnknown:
+        raise
+    except Exception as error:
+        raise _unknown(error) from error
+
+
+def _unknown(error: BaseException) -> CommitUnknown:
+    return CommitUnknown(
+        f"The database has not answered to a commit, which may have been stored: {reason(error)}."
+    )
 
 
 DRIVER_ERRORS: Final = (

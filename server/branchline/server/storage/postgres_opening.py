@@ -31,12 +31,24 @@ def prepare(connection: Connection, place: str) -> str:
             f"The database {place} is encoded in {encoding}, which can't hold all text. Make one"
             " with createdb --encoding=UTF8 --template=template0."
         )
+    _check_temporary(connection, place)
     connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _UPGRADES})
     current = upgrade.revision(connection, place) == upgrade.REVISIONS[-1]
     if not current:
         return upgrade.upgrade(connection)
     _check_rights(connection, place)
     return upgrade.database_id(connection)
+
+
+def _check_temporary(connection: Connection, place: str) -> None:
+    """Commits are calls of a temporary function."""
+    right = text("SELECT has_database_privilege(current_database(), 'TEMPORARY')")
+    if not connection.execute(right).scalar():
+        user, name = connection.execute(text("SELECT current_user, current_database()")).one()
+        raise CannotOpen(
+            f"The user {user} may not make temporary objects in the database {place}. Say GRANT"
+            f" TEMPORARY ON DATABASE {name} TO {user}."
+        )
 
 
 def _check_rights(connection: Connection, place: str) -> None:

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from branchline.server.storage import cluster, postgres_tasks
 from branchline.server.storage.postgres_connection import DRIVER_ERRORS, connect
 from branchline.server.storage.postgres_options import PostgresOptions
-from branchline.server.storage.rows import Batch, TaskHold, TaskKey, TaskRow
+from branchline.server.storage.rows import Batch, LifeSign, TaskHold, TaskKey, TaskRow
 
 _AGAIN = 0.5
 """Seconds before a lost connection for listening is opened again."""
@@ -83,13 +83,17 @@ class PostgresPeers:
         """See Peers."""
         await self._database.write(lambda c: cluster.leave(c, self.server))
 
-    async def beat(self) -> bool:
+    async def beat(self) -> int | None:
         """See Peers."""
         return await self._database.write_beside(lambda c: cluster.beat(c, self.server))
 
-    async def bury(self, silence: float) -> list[str]:
+    async def signs(self) -> list[LifeSign]:
         """See Peers."""
-        return await self._database.write_beside(lambda c: cluster.bury(c, round(silence * 1e6)))
+        return await self._database.read(cluster.signs)
+
+    async def bury(self, silent: Sequence[LifeSign]) -> list[str]:
+        """See Peers."""
+        return await self._database.write_beside(lambda c: cluster.bury(c, silent))
 
     async def roll(self) -> list[str]:
         """See Peers."""

@@ -6,107 +6,118 @@ give it back; any of them may take one that waits.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import asyncpg
 
-from branchline.server.storage.errors import TasksLost
+from branchline.server.storage.postgres_steps import Step, delete, types_of, update
 from branchline.server.storage.reads import TASK_FIELDS
-from branchline.server.storage.rows import Batch, TaskHold, TaskPull, TaskRow
+from branchline.server.storage.rows import Batch, TaskHold, TaskKey, TaskPull
+from branchline.server.storage.schema import tasks
 
 CHANNEL: Final = "branchline"
 """Where servers tell each other what they have stored."""
 
-_OWN_FIELDS: Final = ", ".join(f"t.{column.name}" for column in TASK_FIELDS)
+LOST: Final = "BL002"
+"""The SQLSTATE of a commit that rests on a task which this server does not have any more."""
 
-# The rows come in one order everywhere, so that no two servers wait for each other.
-_HOLD: Final = """\
-SELECT t.execution_key, t.task FROM tasks AS t
-JOIN unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::boolean[])
-  AS v(execution_key, task, delivery, leased)
-  ON t.execution_key = v.execution_key AND t.task = v.task AND t.delivery = v.delivery
-WHERE CASE WHEN v.leased THEN t.worker IS NOT NULL AND t.server = $5 ELSE t.worker IS NULL END
-ORDER BY t.execution_key, t.task FOR UPDATE OF t
-"""
+Row = tuple[Any, ...]
 
-_OWN: Final = """\
-UPDATE tasks AS t SET server = $3 FROM unnest($1::bigint[], $2::bigint[]) AS v(execution_key, task)
-WHERE t.execution_key = v.execution_key AND t.task = v.task
-"""
+_FIELDS: Final = [column.name for column in TASK_FIELDS]
+_KEY: Final = types_of(tasks, ["execution_key", "task"])
+_HELD: Final = {**types_of(tasks, ["execution_key", "task", "delivery"]), "leased": "boolean"}
 
-_GIVE_BACK: Final = """\
+_STANDS: Final = """\
+t.execution_key = v.execution_key AND t.task = v.task AND t.delivery = v.delivery
+AND CASE WHEN v.leased THEN t.worker IS NOT NULL AND t.server = $1 ELSE t.worker IS NULL END"""
+_HOLDS: Final = f"SELECT t.execution_key, t.task FROM {{rows}} JOIN tasks AS t ON {_STANDS}"
+
+# The function's first two parameters are the server and the time. The rows come in one order
+# everywhere, so that no two servers wait for each other.
+END: Final = Step(_HELD, f"DELETE FROM tasks AS t USING {{rows}} WHERE {_STANDS}", otherwise=LOST)
+HOLD: Final = Step(
+    _HELD,
+    f"PERFORM 1 FROM ({_HOLDS} ORDER BY t.execution_key, t.task FOR UPDATE OF t) AS held",
+    otherwise=LOST,
+)
+ADD: Final = Step(
+    types_of(tasks, _FIELDS),
+    f"INSERT INTO tasks ({', '.join(_FIELDS)}, server)"
+    f" SELECT {', '.join(_FIELDS)}, CASE WHEN worker IS NOT NULL THEN $1 END FROM {{rows}}",
+)
+LEASE: Final = update(
+    tasks,
+    *("execution_key", "task", "worker", "delivery", "started_at", "losses"),
+    also=", server = $1",
+)
+GIVE_BACK: Final = Step(
+    types_of(tasks, ["execution_key", "task", "delivery", "losses"]),
+    """\
 UPDATE tasks AS t
 SET worker = NULL, server = NULL, losses = v.losses,
   schedule_deadline = t.started_at + t.attempt_timeout
-FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[])
-  AS v(execution_key, task, delivery, losses)
+FROM {rows}
 WHERE t.execution_key = v.execution_key AND t.task = v.task AND t.delivery = v.delivery
-  AND t.server IS NOT DISTINCT FROM $5
-"""
+  AND t.server IS NOT DISTINCT FROM $1""",
+)
+CHANGE: Final = update(tasks, "execution_key", "task", "payload")
+REMOVE: Final = delete(tasks, *_KEY)
 
-_PULL: Final = f"""\
+PULLS: Final = {"queue": "text", "activity": "text", "before": "bigint", "number": "bigint"}
+"""What is fetched: of which queue and activity, for how many of the workers, behind which."""
+
+
+def pull(first: int, workers: int) -> str:
+    """The part of the function that takes waiting tasks, with its parameters' numbers."""
+    queue, activity, before, number = (f"${first + place}[i]" for place in range(len(PULLS)))
+    return f"""\
+FOR i IN 1 .. coalesce(cardinality(${first}), 0) LOOP
+RETURN QUERY
 WITH waiting AS (
   SELECT execution_key, task FROM tasks
-  WHERE worker IS NULL AND queue = $1 AND activity = $2
-  ORDER BY execution_key, task LIMIT $3 FOR UPDATE SKIP LOCKED
+  WHERE worker IS NULL AND queue = {queue} AND activity = {activity}
+  ORDER BY execution_key, task LIMIT {number} FOR UPDATE SKIP LOCKED
 ), numbered AS (
-  SELECT execution_key, task, row_number() OVER (ORDER BY execution_key, task) AS number
+  SELECT execution_key, task, row_number() OVER (ORDER BY execution_key, task) AS place
   FROM waiting
 )
 UPDATE tasks AS t
-SET worker = ($4::text[])[n.number], delivery = t.delivery + 1, server = $5,
-  started_at = coalesce(t.started_at, $6)
-FROM numbered AS n WHERE t.execution_key = n.execution_key AND t.task = n.task
-RETURNING {_OWN_FIELDS}
-"""  # noqa: S608 - the names of the schema's own columns
+SET worker = ${workers}[{before} + w.place], delivery = t.delivery + 1, server = $1,
+  started_at = coalesce(t.started_at, $2)
+FROM numbered AS w WHERE t.execution_key = w.execution_key AND t.task = w.task
+RETURNING {", ".join(f"t.{name}" for name in _FIELDS)};
+END LOOP;"""
 
 
-async def hold(connection: asyncpg.Connection, held: Sequence[TaskHold], server: str) -> None:
-    """Make sure that deliveries still stand, and will until the commit. Raises TasksLost."""
-    if not held:
-        return
-    found = await connection.fetch(_HOLD, *map(list, zip(*held, strict=True)), server)
-    lost = {(hold.key, hold.task) for hold in held} - {tuple(row) for row in found}
-    if lost:
-        raise TasksLost(frozenset(lost))
+PULLED: Final = types_of(tasks, _FIELDS)
+"""What the function gives."""
 
 
-async def own(connection: asyncpg.Connection, batch: Batch, server: str) -> None:
-    """Note which server has the tasks that a batch leases."""
-    leased = [(row.key, row.task) for row in batch.tasks_added if row.worker is not None]
-    leased += [(row.key, row.task) for row in batch.tasks_leased if row.worker is not None]
-    if leased:
-        await connection.execute(_OWN, *map(list, zip(*leased, strict=True)), server)
-
-
-async def give_back(connection: asyncpg.Connection, batch: Batch, server: str) -> None:
-    """Let tasks wait again, unless they are another server's by now."""
-    rows = [
-        (row.key, row.task, row.delivery, row.losses)
-        for row in batch.tasks_leased
-        if row.worker is None
-    ]
-    if rows:
-        await connection.execute(_GIVE_BACK, *map(list, zip(*rows, strict=True)), server)
-
-
-async def pull(
-    connection: asyncpg.Connection, pulls: Sequence[TaskPull], server: str, now: int
-) -> list[TaskRow]:
-    """Take waiting tasks for workers that have room."""
-    rows: list[Any] = []
+def pull_rows(pulls: Iterable[TaskPull]) -> tuple[list[Row], list[str]]:
+    """Rows for ``PULLS``, and all workers."""
+    rows: list[Row] = []
+    workers: list[str] = []
     for one in pulls:
-        workers = list(one.workers)
-        rows += await connection.fetch(
-            _PULL, one.queue, one.activity, len(workers), workers, server, now
-        )
-    return sorted(TaskRow._make(row) for row in rows)
+        rows.append((one.queue, one.activity, len(workers), len(one.workers)))
+        workers += one.workers
+    return rows, workers
 
 
-async def notify(connection: asyncpg.Connection, notes: Sequence[str]) -> None:
-    """Tell the other servers, once the commit is done."""
-    if notes:
-        await connection.execute(
-            "SELECT pg_notify($1, note) FROM unnest($2::text[]) AS note", CHANNEL, list(notes)
-        )
+def ended_and_held(batch: Batch) -> tuple[list[TaskHold], list[TaskHold], list[TaskKey]]:
+    """Deliveries that are to be ended, those that must only stand, and tasks that are withdrawn."""
+    removed = set(batch.tasks_removed)
+    held = sorted(set(batch.tasks_held))
+    ended = [hold for hold in held if (hold.key, hold.task) in removed]
+    rest = [hold for hold in held if (hold.key, hold.task) not in removed]
+    return ended, rest, sorted(removed.difference((hold.key, hold.task) for hold in ended))
+
+
+async def lost(
+    connection: asyncpg.Connection, held: Sequence[TaskHold], server: str
+) -> frozenset[tuple[int, int]]:
+    """The tasks whose deliveries do not stand any more."""
+    arrays = ", ".join(f"${place}::{kind}[]" for place, kind in enumerate(_HELD.values(), start=2))
+    query = _HOLDS.format(rows=f"unnest({arrays}) AS v({', '.join(_HELD)})")
+    found = await connection.fetch(query, server, *map(list, zip(*held, strict=True)))
+    return frozenset((hold.key, hold.task) for hold in held).difference(map(tuple, found))

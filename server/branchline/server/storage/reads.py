@@ -22,6 +22,7 @@ from sqlalchemy import (
 )
 
 from branchline.server.storage.rows import (
+    Cancellation,
     Due,
     ExecutionRow,
     HistoryRow,
@@ -29,6 +30,7 @@ from branchline.server.storage.rows import (
     TaskKey,
     TaskRow,
 )
+from branchline.server.storage.schema import cancellations as postponed
 from branchline.server.storage.schema import executions, history, snapshots, tasks
 
 T = TypeVar("T")
@@ -37,6 +39,9 @@ T = TypeVar("T")
 _CHUNK: Final = 500
 
 _BY_ID: Final = select(*executions.c).where(
+    executions.c.id.in_(bindparam("wanted", expanding=True))
+)
+_STATUS_BY_ID: Final = select(executions.c.id, executions.c.status).where(
     executions.c.id.in_(bindparam("wanted", expanding=True))
 )
 _BY_KEY: Final = select(*executions.c).where(
@@ -67,6 +72,15 @@ def _executions(
 def executions_by_id(connection: Connection, ids: Sequence[str]) -> list[ExecutionRow]:
     """The executions with these ids, in no order."""
     return _executions(connection, _BY_ID, ids)
+
+
+def statuses_by_id(connection: Connection, ids: Sequence[str]) -> dict[str, int]:
+    """The statuses of the executions with these ids; who is not there is left out."""
+    return {
+        row.id: row.status
+        for chunk in chunks(ids)
+        for row in connection.execute(_STATUS_BY_ID, {"wanted": chunk})
+    }
 
 
 def executions_by_key(connection: Connection, keys: Sequence[int]) -> list[ExecutionRow]:
@@ -102,6 +116,13 @@ def next_due(connection: Connection) -> int | None:
     """The earliest time at which something is due."""
     query = select(func.min(executions.c.wake_at)).where(executions.c.wake_at.is_not(None))
     return connection.execute(query).scalar()
+
+
+def cancellations(connection: Connection, after: str, limit: int) -> list[Cancellation]:
+    """The executions that are still to be cancelled, ordered by id, beginning after one."""
+    execution = postponed.c.execution
+    query = select(*postponed.c).where(execution > after).order_by(execution).limit(limit)
+    return [Cancellation._make(row) for row in connection.execute(query)]
 
 
 _HISTORIES: Final = (

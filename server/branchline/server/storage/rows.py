@@ -198,6 +198,22 @@ class TaskPull(NamedTuple):
     """A worker a task."""
 
 
+class Cancellation(NamedTuple):
+    """An execution that is still to be cancelled, because nobody waits for it any more."""
+
+    execution_id: str
+    reason: str
+
+
+class LifeSign(NamedTuple):
+    """The last sign of life of a server among several."""
+
+    server: str
+    seen: int
+    age: int
+    """How long ago that was, as far as the database's clock can be trusted, microseconds."""
+
+
 class Due(NamedTuple):
     """An execution and the time at which something is due in it."""
 
@@ -264,6 +280,9 @@ class Batch:
     tasks_pulled: list[TaskPull] = field(default_factory=list)
     deleted: list[int] = field(default_factory=list)
     """Keys of executions; their labels, histories, snapshots and tasks go with them."""
+    cancellations_added: list[Cancellation] = field(default_factory=list)
+    cancellations_removed: list[str] = field(default_factory=list)
+    """Ids of executions."""
     status_changes: list[StatusChange] = field(default_factory=list)
     """In the order in which they happened."""
     time: int = 0
@@ -282,6 +301,8 @@ class Batch:
             or self.tasks_changed
             or self.tasks_removed
             or self.deleted
+            or self.cancellations_added
+            or self.cancellations_removed
             or self.status_changes
             or self.tasks_held
             or self.tasks_pulled

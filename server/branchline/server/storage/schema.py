@@ -206,6 +206,17 @@ Index(
     postgresql_where=tasks.c.worker.is_(None) & tasks.c.schedule_deadline.is_not(None),
 ).ddl_if(dialect="postgresql")
 
+# Executions that nobody waits for any more and that are still to be cancelled: too many for the
+# commit that ended the wait.
+cancellations: Final = Table(
+    "cancellations",
+    metadata,
+    Column("execution", _NAME, nullable=False),
+    Column("reason", Text, nullable=False),
+    PrimaryKeyConstraint("execution"),
+    sqlite_with_rowid=False,
+)
+
 # The servers that share the database, each with its last sign of life.
 servers: Final = Table(
     "servers",

@@ -17,6 +17,7 @@ from sqlalchemy import URL, Connection
 from branchline.server.storage import sqlite_commit, upgrade
 from branchline.server.storage.errors import CannotOpen, UnsupportedDatabase
 from branchline.server.storage.lock import FileLock
+from branchline.server.storage.lookups import Lookups
 from branchline.server.storage.peers import Peers
 from branchline.server.storage.rows import Batch, TaskRow
 from branchline.server.storage.sqlite_connection import (
@@ -24,8 +25,10 @@ from branchline.server.storage.sqlite_connection import (
     checkpoint,
     connect,
     driver_connection,
+    enlarge_log,
     in_transaction,
     opening,
+    shrink,
     translated_errors,
 )
 from branchline.server.storage.thread import DatabaseThread
@@ -40,13 +43,16 @@ class SqliteDatabase:
         self.path: Final = path
         self.database_id = ""
         self.peers: Peers | None = None
+        self.lookups: Lookups | None = None
         self._options = options
         self._lock: FileLock | None = None
         self._connections: dict[DatabaseThread, Connection] = {}
         self._writer = DatabaseThread(
-            "branchline-writer", when_idle=self._checkpoint, idle_after=options.checkpoint_idle
+            "branchline-writer", when_idle=self._rest_writer, idle_after=options.idle_after
         )
-        self._reader = DatabaseThread("branchline-reader")
+        self._reader = DatabaseThread(
+            "branchline-reader", when_idle=self._rest_reader, idle_after=options.idle_after
+        )
         self._closed: asyncio.Task[None] | None = None
 
     @classmethod
@@ -86,9 +92,14 @@ class SqliteDatabase:
             sqlite_commit.commit(driver_connection(self._connections[self._writer]), batch)
         return []
 
-    def _checkpoint(self) -> None:
+    def _rest_writer(self) -> None:
         if (connection := self._connections.get(self._writer)) is not None:
             checkpoint(connection, self._options)
+            shrink(connection)
+
+    def _rest_reader(self) -> None:
+        if (connection := self._connections.get(self._reader)) is not None:
+            shrink(connection)
 
     def _open_writer(self) -> None:
         self._lock = FileLock(self.path)
@@ -102,6 +113,7 @@ class SqliteDatabase:
                 current = found == upgrade.REVISIONS[-1]
                 get = upgrade.database_id if current else upgrade.upgrade
                 self.database_id = get(connection)
+        enlarge_log(self.path, self._options)
 
     def _open_reader(self) -> None:
         with opening(self.path):

@@ -39,6 +39,7 @@ from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from branchline.server.storage.reads import TASK_FIELDS
 from branchline.server.storage.rows import Batch
 from branchline.server.storage.schema import (
+    cancellations,
     executions,
     history,
     labels,
@@ -197,6 +198,8 @@ _DELETE: Final = (
     _Statement(_delete, executions, "key"),
     *(_Statement(_delete, table, "execution_key") for table in (history, snapshots, tasks)),
 )
+_POSTPONE: Final = _Statement(_replace, cancellations)
+_POSTPONE_NO_MORE: Final = _Statement(_delete, cancellations, "execution")
 
 
 def _parts(
@@ -217,6 +220,8 @@ def _parts(
     yield _REMOVE_LABEL, _label_rows(_LABELS.read(connection, deleted))
     for statement in _DELETE:
         yield statement, deleted
+    yield _POSTPONE, _last((row.execution_id, row) for row in batch.cancellations_added)
+    yield _POSTPONE_NO_MORE, [(execution_id,) for execution_id in batch.cancellations_removed]
 
 
 def _label_rows(labelled: Iterable[Row]) -> list[Row]:

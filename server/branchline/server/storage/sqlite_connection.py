@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from branchline.server.storage.errors import (
     StoreUnavailable,
     Taken,
 )
+from branchline.server.storage.memory import give_back
 
 T = TypeVar("T")
 
@@ -41,8 +43,12 @@ class SqliteOptions:
     checkpoint_pages: int = 4000
     """Size of the write-ahead log, in pages of 4 KiB, from which a commit puts it into the
     database. The larger, the fewer pages are written twice, and the longer that commit takes."""
-    checkpoint_idle: float = 2.0
-    """Seconds without a write after which the log is put into the database and emptied."""
+    log_mib: int = 0
+    """What the write-ahead log is given at once and keeps, best a little more than it needs until
+    it is put into the database; 0: it grows as it is needed, and is emptied when idle."""
+    idle_after: float = 2.0
+    """Seconds without a write after which the log is put into the database and emptied, and
+    without a read or a write after which the pages in memory are given back."""
 
 
 def connect(path: Path, options: SqliteOptions, *, read_only: bool = False) -> Connection:
@@ -82,13 +88,40 @@ def in_transaction(connection: Connection, work: Callable[[Connection], T]) -> T
 
 
 def checkpoint(connection: Connection, options: SqliteOptions) -> None:
-    """Put the write-ahead log into the database and empty it, unless that is not possible now."""
+    """Put the write-ahead log into the database, unless that is not possible now.
+
+    It is emptied then, or written over from its beginning if it is to keep its size.
+    """
     raw = driver_connection(connection)
+    mode = "RESTART" if options.log_mib else "TRUNCATE"
     with contextlib.suppress(sqlite3.Error):
         # A long read must not hold up the commit that may come in at any moment.
         raw.execute("PRAGMA busy_timeout = 0")
-        raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        raw.execute(f"PRAGMA wal_checkpoint({mode})").fetchall()
     raw.execute(f"PRAGMA busy_timeout = {round(options.busy_timeout * 1000)}")
+
+
+def enlarge_log(path: Path, options: SqliteOptions) -> None:
+    """Give the write-ahead log the size that it is to have, if there is room for it.
+
+    To sync a file that grows takes several times as long as to sync one that is written over:
+    its new size and place must be stored, too. SQLite stops reading at the first frame that is
+    not valid, such as one of zeros.
+    """
+    with contextlib.suppress(OSError), path.with_name(f"{path.name}-wal").open("r+b") as log:
+        size = os.fstat(log.fileno()).st_size
+        try:
+            os.pwrite(log.fileno(), bytes(max((options.log_mib << 20) - size, 0)), size)
+            os.fsync(log.fileno())
+        except OSError:
+            os.truncate(log.fileno(), size)
+
+
+def shrink(connection: Connection) -> None:
+    """Give back the pages in memory: the kernel still has them, as long as it has the room."""
+    with contextlib.suppress(sqlite3.Error):
+        driver_connection(connection).execute("PRAGMA shrink_memory")
+    give_back()
 
 
 @contextlib.contextmanager

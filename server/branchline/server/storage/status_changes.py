@@ -1,12 +1,18 @@
 """Changes of status: stored with each commit, read by watchers, removed when they are old.
 
 Positions ascend from the first, also across restarts: the last row stays, however old it is.
+
+A row holds the changes of a commit in their order, as a JSON array with an array for each
+execution: how far its key is from that of the execution before it, from 0 at first, and the
+statuses that it got. Executions that started together have keys close to each other, and most
+get a second status in the same commit, so that a change takes a few bytes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import takewhile
+from itertools import groupby, takewhile
+from operator import attrgetter
 from typing import Final
 
 import msgspec
@@ -28,7 +34,7 @@ BEFORE_THE_FIRST: Final = 1
 """The position before the first change: 0 is for those that have no position yet."""
 
 _encoder: Final = msgspec.json.Encoder()
-_decoder: Final = msgspec.json.Decoder(list[StatusChange])
+_decoder: Final = msgspec.json.Decoder(list[list[int]])
 
 _POSITION: Final = status_changes.c.position
 _IDENTITY: Final = tuple(executions.c[name] for name in ExecutionIdentity._fields)
@@ -37,7 +43,22 @@ _BY_KEY: Final = select(*_IDENTITY).where(executions.c.key.in_(bindparam("wanted
 
 def encode_changes(changes: Sequence[StatusChange]) -> str:
     """The changes of a commit as they are stored."""
-    return _encoder.encode(changes).decode()
+    entries: list[list[int]] = []
+    last = 0
+    for key, group in groupby(changes, attrgetter("key")):
+        entries.append([key - last, *(change.status for change in group)])
+        last = key
+    return _encoder.encode(entries).decode()
+
+
+def decode_changes(text: str) -> list[StatusChange]:
+    """The changes of a commit, from how they are stored."""
+    changes: list[StatusChange] = []
+    key = 0
+    for distance, *statuses in _decoder.decode(text):
+        key += distance
+        changes += [StatusChange(key, status) for status in statuses]
+    return changes
 
 
 def status_changes_after(
@@ -53,7 +74,7 @@ def status_changes_after(
     size = 0
     with connection.execute(query) as rows:
         for row in rows:
-            found.append((row.position, row.time, _decoder.decode(row.changes)))
+            found.append((row.position, row.time, decode_changes(row.changes)))
             size += len(row.changes)
             if size >= limit_size:
                 break

@@ -9,9 +9,11 @@ from collections.abc import Callable, Mapping, Sequence
 from branchline.server.storage import closed, lists, reads, status_changes, workflows
 from branchline.server.storage.database import Database
 from branchline.server.storage.errors import Conflict
+from branchline.server.storage.lookups import PlainLookups
 from branchline.server.storage.postgres_options import PostgresOptions
 from branchline.server.storage.rows import (
     Batch,
+    Cancellation,
     ClosedExecution,
     Due,
     ExecutionFilter,
@@ -42,6 +44,7 @@ class Store:
     def __init__(self, database: Database, database_id: str) -> None:
         """Use ``open``."""
         self._database = database
+        self._lookups = database.lookups or PlainLookups(database.read)
         self.peers = database.peers
         """The other servers, None where there can be none."""
         self.database_id = database_id
@@ -119,7 +122,7 @@ class Store:
 
     async def latest_versions(self, names: Sequence[str]) -> dict[str, int]:
         """The latest version of each of these workflows that exists."""
-        return await self._database.read(lambda c: workflows.latest_versions(c, names))
+        return await self._lookups.latest_versions(names)
 
     async def workflows(self, after_name: str, limit: int) -> list[WorkflowRow]:
         """The latest versions of the workflows whose names come after one, ordered by name."""
@@ -127,17 +130,27 @@ class Store:
 
     async def executions_by_id(self, ids: Sequence[str]) -> list[ExecutionRow]:
         """The executions with these ids, in no order."""
-        return await self._database.read(lambda c: reads.executions_by_id(c, ids))
+        return await self._lookups.executions_by_id(ids)
+
+    async def statuses_by_id(self, ids: Sequence[str]) -> dict[str, int]:
+        """The statuses of the executions with these ids; who is not there is left out."""
+        return await self._database.read(lambda c: reads.statuses_by_id(c, ids))
 
     async def executions_by_key(self, keys: Sequence[int]) -> list[ExecutionRow]:
         """The executions with these keys, in no order."""
-        return await self._database.read(lambda c: reads.executions_by_key(c, keys))
+        return await self._lookups.executions_by_key(keys)
 
     async def executions_by_request(
         self, requests: Sequence[tuple[str, str]]
     ) -> list[ExecutionRow]:
         """The executions that requests, given with their workflows, started, in no order."""
         return await self._database.read(lambda c: reads.executions_by_request(c, requests))
+
+    async def executions_in_the_way(
+        self, ids: Sequence[str], requests: Sequence[tuple[str, str]]
+    ) -> tuple[list[ExecutionRow], list[ExecutionRow]]:
+        """The executions with these ids, and those that these requests started."""
+        return await self._lookups.executions_in_the_way(ids, requests)
 
     async def list_executions(
         self, wanted: ExecutionFilter, *, before_key: int | None = None, limit: int
@@ -174,7 +187,7 @@ class Store:
 
     async def last_sequences(self, keys: Sequence[int]) -> dict[int, int]:
         """The number of the last event of each of these executions, of those that exist."""
-        return await self._database.read(lambda c: reads.last_sequences(c, keys))
+        return await self._lookups.last_sequences(keys)
 
     async def snapshots(self, keys: Sequence[int]) -> dict[int, SnapshotRow]:
         """The snapshots of executions that have one, by key."""
@@ -227,6 +240,10 @@ class Store:
     async def next_due(self) -> int | None:
         """The earliest time at which something is due; None when there is none."""
         return await self._database.read(reads.next_due)
+
+    async def cancellations(self, after: str, limit: int) -> list[Cancellation]:
+        """The executions that are still to be cancelled, ordered by id, beginning after one."""
+        return await self._database.read(lambda c: reads.cancellations(c, after, limit))
 
     async def running_tasks(self) -> list[TaskRow]:
         """The tasks that time is running for, ordered by execution and task.

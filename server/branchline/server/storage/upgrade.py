@@ -12,7 +12,7 @@ from branchline.server.storage.errors import CannotOpen, SchemaTooNew
 from branchline.server.storage.schema import meta
 
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
-REVISIONS: Final = ("0001",)
+REVISIONS: Final = ("0001", "0002")
 """All schema revisions, oldest first. Kept here so that a database which is up to date opens
 without Alembic, whose import takes longer than everything else."""
 

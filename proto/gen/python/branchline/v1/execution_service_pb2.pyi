@@ -189,14 +189,14 @@ class StartResult(_message.Message):
         """It was started."""
 
     @_builtins.property
-    def error(self) -> Global___StartError:
+    def error(self) -> Global___RequestError:
         """It was refused, as StartExecution would have refused it."""
 
     def __init__(
         self,
         *,
         started: Global___StartExecutionResponse | None = ...,
-        error: Global___StartError | None = ...,
+        error: Global___RequestError | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "result", b"result", "started", b"started"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
@@ -209,8 +209,8 @@ class StartResult(_message.Message):
 Global___StartResult: _TypeAlias = StartResult  # noqa: Y015
 
 @_typing.final
-class StartError(_message.Message):
-    """Why a start was refused."""
+class RequestError(_message.Message):
+    """Why one of many requests was refused."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -218,7 +218,7 @@ class StartError(_message.Message):
     REASON_FIELD_NUMBER: _builtins.int
     MESSAGE_FIELD_NUMBER: _builtins.int
     code: _builtins.int
-    """The gRPC status code that StartExecution would have failed with."""
+    """The gRPC status code that it would have failed with by itself."""
     reason: _builtins.str
     """The reason, as in `google.rpc.ErrorInfo`."""
     message: _builtins.str
@@ -236,7 +236,7 @@ class StartError(_message.Message):
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___StartError: _TypeAlias = StartError  # noqa: Y015
+Global___RequestError: _TypeAlias = RequestError  # noqa: Y015
 
 @_typing.final
 class GetExecutionRequest(_message.Message):
@@ -295,6 +295,66 @@ class GetExecutionResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetExecutionResponse: _TypeAlias = GetExecutionResponse  # noqa: Y015
+
+@_typing.final
+class AwaitExecutionsRequest(_message.Message):
+    """Names executions to wait for."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EXECUTION_IDS_FIELD_NUMBER: _builtins.int
+    FORGOTTEN_IDS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def execution_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Wait for these from now on; at most 1000."""
+
+    @_builtins.property
+    def forgotten_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Wait for these no longer; at most 1000. An answer may be on its way."""
+
+    def __init__(
+        self,
+        *,
+        execution_ids: _abc.Iterable[_builtins.str] | None = ...,
+        forgotten_ids: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["execution_ids", b"execution_ids", "forgotten_ids", b"forgotten_ids"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AwaitExecutionsRequest: _TypeAlias = AwaitExecutionsRequest  # noqa: Y015
+
+@_typing.final
+class AwaitExecutionsResponse(_message.Message):
+    """Tells of executions that were waited for."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EXECUTIONS_FIELD_NUMBER: _builtins.int
+    UNKNOWN_IDS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def executions(self) -> _containers.RepeatedCompositeFieldContainer[_execution_pb2.Execution]:
+        """They have closed; the basic view of each."""
+
+    @_builtins.property
+    def unknown_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """There are no such executions."""
+
+    def __init__(
+        self,
+        *,
+        executions: _abc.Iterable[_execution_pb2.Execution] | None = ...,
+        unknown_ids: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["executions", b"executions", "unknown_ids", b"unknown_ids"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AwaitExecutionsResponse: _TypeAlias = AwaitExecutionsResponse  # noqa: Y015
 
 @_typing.final
 class ExecutionFilter(_message.Message):
@@ -554,6 +614,80 @@ class SignalExecutionResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SignalExecutionResponse: _TypeAlias = SignalExecutionResponse  # noqa: Y015
+
+@_typing.final
+class SignalExecutionsRequest(_message.Message):
+    """Asks to send many signals."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUESTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def requests(self) -> _containers.RepeatedCompositeFieldContainer[Global___SignalExecutionRequest]:
+        """The signals; at most 1000."""
+
+    def __init__(
+        self,
+        *,
+        requests: _abc.Iterable[Global___SignalExecutionRequest] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["requests", b"requests"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SignalExecutionsRequest: _TypeAlias = SignalExecutionsRequest  # noqa: Y015
+
+@_typing.final
+class SignalExecutionsResponse(_message.Message):
+    """Answers each signal, in the order of the requests."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESULTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def results(self) -> _containers.RepeatedCompositeFieldContainer[Global___SignalResult]:
+        """What became of each."""
+
+    def __init__(
+        self,
+        *,
+        results: _abc.Iterable[Global___SignalResult] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["results", b"results"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SignalExecutionsResponse: _TypeAlias = SignalExecutionsResponse  # noqa: Y015
+
+@_typing.final
+class SignalResult(_message.Message):
+    """What became of one signal."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ERROR_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def error(self) -> Global___RequestError:
+        """It was refused, as SignalExecution would have refused it. Left out: it is
+        stored.
+        """
+
+    def __init__(
+        self,
+        *,
+        error: Global___RequestError | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["error", b"error"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["error", b"error"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SignalResult: _TypeAlias = SignalResult  # noqa: Y015
 
 @_typing.final
 class PauseExecutionRequest(_message.Message):

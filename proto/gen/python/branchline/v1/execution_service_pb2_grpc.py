@@ -54,6 +54,11 @@ class ExecutionServiceStub:
                 request_serializer=branchline_dot_v1_dot_execution__service__pb2.GetExecutionRequest.SerializeToString,
                 response_deserializer=branchline_dot_v1_dot_execution__service__pb2.GetExecutionResponse.FromString,
                 _registered_method=True)
+        self.AwaitExecutions = channel.stream_stream(
+                '/branchline.v1.ExecutionService/AwaitExecutions',
+                request_serializer=branchline_dot_v1_dot_execution__service__pb2.AwaitExecutionsRequest.SerializeToString,
+                response_deserializer=branchline_dot_v1_dot_execution__service__pb2.AwaitExecutionsResponse.FromString,
+                _registered_method=True)
         self.ListExecutions = channel.unary_unary(
                 '/branchline.v1.ExecutionService/ListExecutions',
                 request_serializer=branchline_dot_v1_dot_execution__service__pb2.ListExecutionsRequest.SerializeToString,
@@ -68,6 +73,11 @@ class ExecutionServiceStub:
                 '/branchline.v1.ExecutionService/SignalExecution',
                 request_serializer=branchline_dot_v1_dot_execution__service__pb2.SignalExecutionRequest.SerializeToString,
                 response_deserializer=branchline_dot_v1_dot_execution__service__pb2.SignalExecutionResponse.FromString,
+                _registered_method=True)
+        self.SignalExecutions = channel.unary_unary(
+                '/branchline.v1.ExecutionService/SignalExecutions',
+                request_serializer=branchline_dot_v1_dot_execution__service__pb2.SignalExecutionsRequest.SerializeToString,
+                response_deserializer=branchline_dot_v1_dot_execution__service__pb2.SignalExecutionsResponse.FromString,
                 _registered_method=True)
         self.PauseExecution = channel.unary_unary(
                 '/branchline.v1.ExecutionService/PauseExecution',
@@ -162,6 +172,20 @@ class ExecutionServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def AwaitExecutions(self, request_iterator, context):
+        """Waits for executions to close: any number of them, named as one goes, on one
+        stream. Each is answered once, as soon as it has closed, in any order; naming
+        one again asks again. Whoever was cut off names those that are still missing.
+        Once the requests have ended, the stream ends with the last answer.
+
+        Errors:
+        - INVALID_ARGUMENT (`INVALID_FIELD`): an empty id or one that is too long, more
+        than 1000 ids in a message, more than 100000 executions that have no answer yet.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListExecutions(self, request, context):
         """Lists executions, newest first.
 
@@ -194,6 +218,17 @@ class ExecutionServiceServicer:
         - NOT_FOUND (`EXECUTION_NOT_FOUND`): no such execution.
         - FAILED_PRECONDITION (`EXECUTION_CLOSED`): it has closed.
         - RESOURCE_EXHAUSTED (`PAYLOAD_TOO_LARGE`): the payload is too large.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SignalExecutions(self, request, context):
+        """Sends many signals in one call, to one execution or to several. Each is
+        answered by itself; those to one execution are taken in their order.
+
+        Errors:
+        - INVALID_ARGUMENT (`INVALID_FIELD`): more than 1000 signals.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -340,6 +375,11 @@ def add_ExecutionServiceServicer_to_server(servicer, server):
                     request_deserializer=branchline_dot_v1_dot_execution__service__pb2.GetExecutionRequest.FromString,
                     response_serializer=branchline_dot_v1_dot_execution__service__pb2.GetExecutionResponse.SerializeToString,
             ),
+            'AwaitExecutions': grpc.stream_stream_rpc_method_handler(
+                    servicer.AwaitExecutions,
+                    request_deserializer=branchline_dot_v1_dot_execution__service__pb2.AwaitExecutionsRequest.FromString,
+                    response_serializer=branchline_dot_v1_dot_execution__service__pb2.AwaitExecutionsResponse.SerializeToString,
+            ),
             'ListExecutions': grpc.unary_unary_rpc_method_handler(
                     servicer.ListExecutions,
                     request_deserializer=branchline_dot_v1_dot_execution__service__pb2.ListExecutionsRequest.FromString,
@@ -354,6 +394,11 @@ def add_ExecutionServiceServicer_to_server(servicer, server):
                     servicer.SignalExecution,
                     request_deserializer=branchline_dot_v1_dot_execution__service__pb2.SignalExecutionRequest.FromString,
                     response_serializer=branchline_dot_v1_dot_execution__service__pb2.SignalExecutionResponse.SerializeToString,
+            ),
+            'SignalExecutions': grpc.unary_unary_rpc_method_handler(
+                    servicer.SignalExecutions,
+                    request_deserializer=branchline_dot_v1_dot_execution__service__pb2.SignalExecutionsRequest.FromString,
+                    response_serializer=branchline_dot_v1_dot_execution__service__pb2.SignalExecutionsResponse.SerializeToString,
             ),
             'PauseExecution': grpc.unary_unary_rpc_method_handler(
                     servicer.PauseExecution,
@@ -498,6 +543,33 @@ class ExecutionService:
             _registered_method=True)
 
     @staticmethod
+    def AwaitExecutions(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/branchline.v1.ExecutionService/AwaitExecutions',
+            branchline_dot_v1_dot_execution__service__pb2.AwaitExecutionsRequest.SerializeToString,
+            branchline_dot_v1_dot_execution__service__pb2.AwaitExecutionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def ListExecutions(request,
             target,
             options=(),
@@ -568,6 +640,33 @@ class ExecutionService:
             '/branchline.v1.ExecutionService/SignalExecution',
             branchline_dot_v1_dot_execution__service__pb2.SignalExecutionRequest.SerializeToString,
             branchline_dot_v1_dot_execution__service__pb2.SignalExecutionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SignalExecutions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/branchline.v1.ExecutionService/SignalExecutions',
+            branchline_dot_v1_dot_execution__service__pb2.SignalExecutionsRequest.SerializeToString,
+            branchline_dot_v1_dot_execution__service__pb2.SignalExecutionsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -64,6 +64,16 @@ class ExecutionServiceStub:
     - INVALID_ARGUMENT (`INVALID_FIELD`): no id, a negative time.
     - NOT_FOUND (`EXECUTION_NOT_FOUND`): no such execution.
     """
+    AwaitExecutions: _grpc.StreamStreamMultiCallable[_execution_service_pb2.AwaitExecutionsRequest, _execution_service_pb2.AwaitExecutionsResponse]
+    """Waits for executions to close: any number of them, named as one goes, on one
+    stream. Each is answered once, as soon as it has closed, in any order; naming
+    one again asks again. Whoever was cut off names those that are still missing.
+    Once the requests have ended, the stream ends with the last answer.
+
+    Errors:
+    - INVALID_ARGUMENT (`INVALID_FIELD`): an empty id or one that is too long, more
+      than 1000 ids in a message, more than 100000 executions that have no answer yet.
+    """
     ListExecutions: _grpc.UnaryUnaryMultiCallable[_execution_service_pb2.ListExecutionsRequest, _execution_service_pb2.ListExecutionsResponse]
     """Lists executions, newest first.
 
@@ -88,6 +98,13 @@ class ExecutionServiceStub:
     - NOT_FOUND (`EXECUTION_NOT_FOUND`): no such execution.
     - FAILED_PRECONDITION (`EXECUTION_CLOSED`): it has closed.
     - RESOURCE_EXHAUSTED (`PAYLOAD_TOO_LARGE`): the payload is too large.
+    """
+    SignalExecutions: _grpc.UnaryUnaryMultiCallable[_execution_service_pb2.SignalExecutionsRequest, _execution_service_pb2.SignalExecutionsResponse]
+    """Sends many signals in one call, to one execution or to several. Each is
+    answered by itself; those to one execution are taken in their order.
+
+    Errors:
+    - INVALID_ARGUMENT (`INVALID_FIELD`): more than 1000 signals.
     """
     PauseExecution: _grpc.UnaryUnaryMultiCallable[_execution_service_pb2.PauseExecutionRequest, _execution_service_pb2.PauseExecutionResponse]
     """Pauses a branch, or all live branches, of an execution. A running activity
@@ -213,6 +230,16 @@ class ExecutionServiceAsyncStub(ExecutionServiceStub):
     - INVALID_ARGUMENT (`INVALID_FIELD`): no id, a negative time.
     - NOT_FOUND (`EXECUTION_NOT_FOUND`): no such execution.
     """
+    AwaitExecutions: _aio.StreamStreamMultiCallable[_execution_service_pb2.AwaitExecutionsRequest, _execution_service_pb2.AwaitExecutionsResponse]  # type: ignore[assignment]
+    """Waits for executions to close: any number of them, named as one goes, on one
+    stream. Each is answered once, as soon as it has closed, in any order; naming
+    one again asks again. Whoever was cut off names those that are still missing.
+    Once the requests have ended, the stream ends with the last answer.
+
+    Errors:
+    - INVALID_ARGUMENT (`INVALID_FIELD`): an empty id or one that is too long, more
+      than 1000 ids in a message, more than 100000 executions that have no answer yet.
+    """
     ListExecutions: _aio.UnaryUnaryMultiCallable[_execution_service_pb2.ListExecutionsRequest, _execution_service_pb2.ListExecutionsResponse]  # type: ignore[assignment]
     """Lists executions, newest first.
 
@@ -237,6 +264,13 @@ class ExecutionServiceAsyncStub(ExecutionServiceStub):
     - NOT_FOUND (`EXECUTION_NOT_FOUND`): no such execution.
     - FAILED_PRECONDITION (`EXECUTION_CLOSED`): it has closed.
     - RESOURCE_EXHAUSTED (`PAYLOAD_TOO_LARGE`): the payload is too large.
+    """
+    SignalExecutions: _aio.UnaryUnaryMultiCallable[_execution_service_pb2.SignalExecutionsRequest, _execution_service_pb2.SignalExecutionsResponse]  # type: ignore[assignment]
+    """Sends many signals in one call, to one execution or to several. Each is
+    answered by itself; those to one execution are taken in their order.
+
+    Errors:
+    - INVALID_ARGUMENT (`INVALID_FIELD`): more than 1000 signals.
     """
     PauseExecution: _aio.UnaryUnaryMultiCallable[_execution_service_pb2.PauseExecutionRequest, _execution_service_pb2.PauseExecutionResponse]  # type: ignore[assignment]
     """Pauses a branch, or all live branches, of an execution. A running activity
@@ -379,6 +413,22 @@ class ExecutionServiceServicer(metaclass=_abc_1.ABCMeta):
         """
 
     @_abc_1.abstractmethod
+    def AwaitExecutions(
+        self,
+        request_iterator: _MaybeAsyncIterator[_execution_service_pb2.AwaitExecutionsRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_execution_service_pb2.AwaitExecutionsResponse], _abc.AsyncIterator[_execution_service_pb2.AwaitExecutionsResponse]]:
+        """Waits for executions to close: any number of them, named as one goes, on one
+        stream. Each is answered once, as soon as it has closed, in any order; naming
+        one again asks again. Whoever was cut off names those that are still missing.
+        Once the requests have ended, the stream ends with the last answer.
+
+        Errors:
+        - INVALID_ARGUMENT (`INVALID_FIELD`): an empty id or one that is too long, more
+          than 1000 ids in a message, more than 100000 executions that have no answer yet.
+        """
+
+    @_abc_1.abstractmethod
     def ListExecutions(
         self,
         request: _execution_service_pb2.ListExecutionsRequest,
@@ -419,6 +469,19 @@ class ExecutionServiceServicer(metaclass=_abc_1.ABCMeta):
         - NOT_FOUND (`EXECUTION_NOT_FOUND`): no such execution.
         - FAILED_PRECONDITION (`EXECUTION_CLOSED`): it has closed.
         - RESOURCE_EXHAUSTED (`PAYLOAD_TOO_LARGE`): the payload is too large.
+        """
+
+    @_abc_1.abstractmethod
+    def SignalExecutions(
+        self,
+        request: _execution_service_pb2.SignalExecutionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_execution_service_pb2.SignalExecutionsResponse, _abc.Awaitable[_execution_service_pb2.SignalExecutionsResponse]]:
+        """Sends many signals in one call, to one execution or to several. Each is
+        answered by itself; those to one execution are taken in their order.
+
+        Errors:
+        - INVALID_ARGUMENT (`INVALID_FIELD`): more than 1000 signals.
         """
 
     @_abc_1.abstractmethod
