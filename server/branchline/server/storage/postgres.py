@@ -18,7 +18,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from branchline.server.storage.errors import CommitUnknown, Conflict, StoreUnavailable, TasksLost
+from branchline.server.storage.idle import IdleTimer
 from branchline.server.storage.lookups import Lookups
+from branchline.server.storage.memory import give_back
 from branchline.server.storage.peers import Peers
 from branchline.server.storage.postgres_commit import commit, connect_for_commits
 from branchline.server.storage.postgres_connection import (
@@ -71,6 +73,7 @@ class PostgresDatabase:
         self.lookups: Lookups | None = PostgresLookups(self.fetch)
         self._looking = asyncio.Lock()
         self._looker: asyncpg.Connection | None = None
+        self._idle = IdleTimer(options.idle_after, give_back)
         self._work: set[asyncio.Task[Any]] = set()
         self._closed: asyncio.Task[None] | None = None
 
@@ -167,6 +170,7 @@ class PostgresDatabase:
             return result
 
     async def _commit(self, batch: Batch) -> list[TaskRow]:
+        self._idle.busy()
         async with self._writing:
             try:
                 return await self._store(batch)
@@ -194,6 +198,7 @@ class PostgresDatabase:
         await self._peers.close()
         if self._work:
             await asyncio.wait(self._work)
+        self._idle.stop()
         patience = self.options.connect_timeout
         # What does not answer any more is left to itself.
         with contextlib.suppress(*DRIVER_ERRORS):

@@ -15,3 +15,5 @@ class PostgresOptions:
     """Seconds."""
     statement_timeout: float = 30.0
     """Seconds after which a statement is given up, or a read that no connection is free for."""
+    idle_after: float = 2.0
+    """Seconds after the last commit, before memory is given back."""
