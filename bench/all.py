@@ -1,7 +1,7 @@
 """Runs all benchmarks and writes docs/performance.md: python bench/all.py [--quick].
 
-Each is a process of its own, so that none inherits another's memory. It takes about ten
-minutes, with --quick about four: smaller databases, fewer watchers, and less idling.
+Each is a process of its own, so that none inherits another's memory. It takes about half
+an hour, with --quick about five minutes: smaller databases, fewer watchers, and less idling.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ PROGRAMS = {
     "watching.py": ["--watchers", "100"],
     "idle.py": ["--waiting", "10000", "--seconds", "10"],
     "startup.py": ["--waiting", "10000"],
+    "peers.py": ["--repeat", "1"],
 }
 """With what makes them quick."""
 

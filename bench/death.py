@@ -198,7 +198,7 @@ async def _latest(client: Client, naps: Sequence[Execution]) -> float:
     late = timedelta(0)
     for number, nap in enumerate(naps):
         info = await client.execution(nap.id).wait(_PATIENCE)
-        if info.close_time is None:
+        if info.start_time is None or info.close_time is None:
             raise SystemExit("a sleeper did not wake")
         due = info.start_time + timedelta(seconds=_FIRST_DUE + _APART * number)
         late = max(late, info.close_time - due)

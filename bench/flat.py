@@ -49,7 +49,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", help=f"of {', '.join(series(0))}; default: all")
     parser.add_argument(
-        "--closed", type=int, default=100_000, help="closed executions at most (100000)"
+        "--closed", type=int, default=1_000_000, help="closed executions at most (1000000)"
     )
     parser.add_argument("--results", type=Path, default=RESULTS, help="the file to add to")
     arguments = parser.parse_args()

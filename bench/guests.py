@@ -9,7 +9,7 @@ import asyncio
 import json
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from itertools import cycle, islice
@@ -116,13 +116,17 @@ async def _flood(stub: TaskServiceAsyncStub) -> None:
     """Read one task and then nothing, but report it over and over."""
     call = stub.StreamTasks()
     await call.write(_hello("deaf", DEAF, _DEAF_ROOM))
-    tasks: list[task_pb2.Task] = []
-    while not tasks:
-        tasks = list((await call.read()).tasks)
-    report = _done(tasks[:1] * _FLOOD)
+    report = _done([await _first_task(call)] * _FLOOD)
     while True:
         await call.write(report)
         await asyncio.sleep(0.01)
+
+
+async def _first_task(told: AsyncIterable[tasks_pb.StreamTasksResponse]) -> task_pb2.Task:
+    async for response in told:
+        for task in response.tasks:
+            return task
+    raise SystemExit("a worker's stream has ended")
 
 
 def _hello(worker_id: str, queue: str, room: int) -> tasks_pb.StreamTasksRequest:

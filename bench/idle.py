@@ -1,4 +1,4 @@
-"""What a server costs that has nothing to do: python bench/idle.py [--seconds 60].
+"""What a server costs that has nothing to do: python bench/idle.py [--seconds 300].
 
 It has 100,000 waiting executions, 100 workers without a task and 100 watchers. Statements are
 counted by SQLite itself, through its trace; the workers and watchers are another process.
@@ -99,7 +99,7 @@ async def be_company(address: str, guests: int, ids: list[str]) -> None:
 def main() -> None:
     """Measure and add to the results."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=60.0, help="how long (60)")
+    parser.add_argument("--seconds", type=float, default=300.0, help="how long (300)")
     parser.add_argument("--waiting", type=int, default=100_000, help="executions (100000)")
     parser.add_argument("--guests", type=int, default=100, help="workers, and watchers (100)")
     parser.add_argument("--results", type=Path, default=RESULTS, help="the file to add to")

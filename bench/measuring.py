@@ -73,6 +73,32 @@ class Series(NamedTuple):
         }
 
 
+class Comparison(NamedTuple):
+    """How an engine does beside another, in several measures."""
+
+    engine: str
+    measures: Sequence[str]
+    values: Sequence[float | None]
+    """None where it failed, or was not asked."""
+    ratios: Sequence[float | None]
+    """To the other's in the same run."""
+
+    @property
+    def name(self) -> str:
+        """What it is stored under."""
+        return f"peers, {self.engine}"
+
+    def as_text(self) -> str:
+        """A line for people."""
+        cells = zip(self.measures, self.values, self.ratios, strict=True)
+        parts = (f"{measure} {compared(value, ratio)}" for measure, value, ratio in cells)
+        return f"{self.engine}: {', '.join(parts)}"
+
+    def as_result(self) -> dict[str, Any]:
+        """For the results file."""
+        return self._asdict()
+
+
 class Figure(NamedTuple):
     """A single result."""
 
@@ -96,6 +122,13 @@ def shown(value: float) -> str:
     return f"{value:,.{digits}f}"
 
 
+def compared(value: float | None, ratio: float | None) -> str:
+    """A figure with its ratio to another engine's; what was not measured is a dash."""
+    if value is None:
+        return "-"
+    return shown(value) if ratio in {None, 1} else f"{shown(value)} (x{shown(ratio)})"
+
+
 def median_of(repeat: int, measure: Callable[[], float]) -> float:
     """The median of several measurements."""
     return statistics.median(measure() for _ in range(repeat))
@@ -113,7 +146,7 @@ def percentile(values: Sequence[float], share: float) -> float:
     return sorted(values)[min(int(len(values) * share), len(values) - 1)]
 
 
-def save(path: Path, results: Sequence[Series | Figure]) -> None:
+def save(path: Path, results: Sequence[Series | Figure | Comparison]) -> None:
     """Add results to a file; earlier ones of the same names are replaced."""
     known = json.loads(path.read_text()) if path.exists() else {}
     known |= {result.name: result.as_result() for result in results}

