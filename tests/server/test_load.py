@@ -17,7 +17,7 @@ from branchline.server.rpc.calls import Context
 from branchline.server.rpc.checks import Limits
 from branchline.server.rpc.outcomes import OutcomeReader
 from branchline.server.rpc.tasks import Tasks
-from branchline.server.runtime import LiveExecutions, Loader, Runtime
+from branchline.server.runtime import LiveExecutions, Loader, Room, Runtime
 from branchline.server.storage import Batch, ExecutionRow, Store, StoreUnavailable, TaskRow
 from branchline.server.subscriptions import Subscriptions
 from branchline.server.workers import Workers
@@ -132,7 +132,7 @@ def tasks(store: Store, dispatcher: Dispatcher, clock: HandClock) -> Tasks:
     lives = LiveExecutions(10, 10)
     catalog = Catalog(store, clock)
     loader = Loader(store, catalog, lives)
-    runtime = Runtime(store, loader, catalog, lives, dispatcher, clock, 10)
+    runtime = Runtime(store, loader, catalog, lives, dispatcher, clock, Room(10, 1 << 20))
     workers = Workers(dispatcher, runtime, Subscriptions(), clock)
     return Tasks(workers, OutcomeReader(workers, TOKENS, Limits(1_000_000)))
 

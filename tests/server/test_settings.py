@@ -20,7 +20,7 @@ def test_numbers_of_the_environment_are_read_by_their_type() -> None:
         from_environ({"BRANCHLINE_MAX_INBOX": "many"})
 
 
-@pytest.mark.parametrize("name", ["lease", "max_deliveries", "max_payload", "max_inbox"])
+@pytest.mark.parametrize("name", ["lease", "max_deliveries", "max_inbox", "max_inbox_bytes"])
 @pytest.mark.parametrize("value", ["0", "-1"])
 def test_a_limit_must_be_positive(name: str, value: str) -> None:
     with pytest.raises(InvalidSetting, match=f"{name} must be more than 0"):

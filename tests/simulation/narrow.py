@@ -21,7 +21,7 @@ from branchline.server import (
 )
 from branchline.server.cluster import cluster, notes
 from branchline.server.dispatch import dispatcher, shared
-from branchline.server.runtime import following, live, runtime
+from branchline.server.runtime import following, inbox, live, runtime
 from branchline.server.storage import postgres_peers
 
 _Size = tuple[ModuleType, str, tuple[float, ...]]
@@ -34,6 +34,7 @@ _SIZES: Final[tuple[tuple[_Size, ...], ...]] = (
     ((following, "MOST_CANCELLATIONS", (0, 1)), (cancellations, "PORTION", (1, 2))),
     ((live, "_SMALLEST_SPAN", (0, 500, 5_000)),),
     ((runtime, "MOST_PER_TURN", (1, 2)),),
+    ((inbox, "BYTES_PER_TURN", (1, 20)),),
     ((status_feed, "_MOST_ENTRIES", (1, 3)),),
     ((status_feed, "_MOST_RECENT", (1, 4)),),
     ((status_watching, "_PAGE", (1, 2)),),

@@ -26,7 +26,7 @@ from branchline.server.rpc.outcomes import OutcomeReader
 from branchline.server.rpc.server import RpcServer
 from branchline.server.rpc.tasks import Tasks as TasksRpc
 from branchline.server.rpc.workflows import Workflows as WorkflowsRpc
-from branchline.server.runtime import LiveExecutions, Loader, Runtime, Wake
+from branchline.server.runtime import LiveExecutions, Loader, Room, Runtime, Wake
 from branchline.server.runtime.live import Change
 from branchline.server.runtime.rows import execution_row
 from branchline.server.settings import Settings
@@ -161,9 +161,8 @@ class App:
         loader = Loader(self._store, catalog, lives)
         self._subscriptions = Subscriptions()
         self._closings = Closings()
-        self._runtime = Runtime(
-            self._store, loader, catalog, lives, dispatcher, clock, settings.max_inbox
-        )
+        room = Room(settings.max_inbox, settings.max_inbox_bytes)
+        self._runtime = Runtime(self._store, loader, catalog, lives, dispatcher, clock, room)
         self._timers = Timers(self._store, clock, self._wake)
         self._watchdog = Watchdog(
             dispatcher,

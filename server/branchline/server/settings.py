@@ -34,6 +34,8 @@ class Settings:
     """The largest gRPC message."""
     max_inbox: int = 10_000
     """How many starts and signals may wait to be decided before more are refused."""
+    max_inbox_bytes: int = 128 * 1024 * 1024
+    """How large their documents may be together."""
     cached_dormant: int = 1_000
     """How many executions that wait are kept in memory."""
     cached_running: int = 20_000
@@ -56,7 +58,7 @@ class Settings:
     """`debug`, `info`, `warning` or `error`."""
 
     def __post_init__(self) -> None:
-        for name in ("lease", "max_deliveries", "max_payload", "max_message", "max_inbox"):
+        for name in _POSITIVE:
             if not 0 < getattr(self, name) < inf:
                 raise InvalidSetting(f"{name} must be more than 0, not {getattr(self, name)}")
         for name in _NOT_NEGATIVE:
@@ -84,6 +86,7 @@ HELP = {
     "max_payload": "bytes of the largest JSON document that is taken",
     "max_message": "bytes of the largest gRPC message",
     "max_inbox": "starts and signals that may wait before more are refused",
+    "max_inbox_bytes": "bytes of documents in them",
     "cached_dormant": "waiting executions that are kept in memory",
     "cached_running": "running executions that are kept in memory",
     "status_changes_kept": "seconds for which watchers find changes of status that they missed",
@@ -97,6 +100,14 @@ HELP = {
 }
 """What each setting means, for the command line."""
 
+_POSITIVE = (
+    "lease",
+    "max_deliveries",
+    "max_payload",
+    "max_message",
+    "max_inbox",
+    "max_inbox_bytes",
+)
 _NOT_NEGATIVE = (
     "cached_dormant",
     "cached_running",

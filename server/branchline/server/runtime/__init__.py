@@ -1,5 +1,6 @@
 """One loop that decides and stores: commands in, durable events out."""
 
+from branchline.server.runtime.inbox import Room
 from branchline.server.runtime.live import Live, LiveExecutions
 from branchline.server.runtime.loading import Loader
 from branchline.server.runtime.requests import (
@@ -26,6 +27,7 @@ __all__ = [
     "Loader",
     "ReportOutcome",
     "ReportRecord",
+    "Room",
     "Runtime",
     "Start",
     "Started",

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -22,7 +21,6 @@ from branchline.server.errors import (
     ServiceError,
     contended,
     internal,
-    overloaded,
     shutting_down,
     store_unavailable,
 )
@@ -30,6 +28,7 @@ from branchline.server.ids import KeyMaker
 from branchline.server.recurring import Recurring
 from branchline.server.runtime.decisions import Decisions
 from branchline.server.runtime.following import Following
+from branchline.server.runtime.inbox import Inbox, Room
 from branchline.server.runtime.live import Change, LiveExecutions
 from branchline.server.runtime.loading import Loaded, Loader
 from branchline.server.runtime.requests import (
@@ -76,21 +75,18 @@ class Runtime:
         lives: LiveExecutions,
         dispatcher: Dispatcher,
         clock: Clock,
-        max_inbox: int,
+        room: Room,
     ) -> None:
         self._store = store
         self._loader = loader
         self._lives = lives
         self._dispatcher = dispatcher
         self._clock = clock
-        self._max_inbox = max_inbox
         self.sharing: Sharing = Alone()
         """The other servers of the database."""
         self._decisions = Decisions(lives, dispatcher, KeyMaker(), random.random)
         self._following = Following(self._decisions, loader, lives, catalog)
-        self._urgent: deque[AnyRequest] = deque()
-        """Outcomes, time and reads: they are let in first and never refused for load."""
-        self._inbox: deque[AnyRequest] = deque()
+        self._inbox = Inbox(room)
         self._wanted = asyncio.Event()
         self._stopping = False
         self._conflicts = 0
@@ -106,9 +102,7 @@ class Runtime:
         """Take in what a caller wants. Raises ``ServiceError`` when there is no room."""
         if self._stopping:
             raise shutting_down()
-        if len(self._inbox) >= self._max_inbox:
-            raise overloaded()
-        self._inbox.append(request)
+        self._inbox.add(request)
         self._wanted.set()
 
     def submit_urgent(
@@ -122,7 +116,7 @@ class Runtime:
             message = "the task's lease has ended, or it has an outcome already"
             request.answer(ServiceError(Reason.LEASE_LOST, message))
             return
-        self._urgent.append(request)
+        self._inbox.add_urgent(request)
         self._wanted.set()
 
     def poke(self) -> None:
@@ -139,11 +133,11 @@ class Runtime:
 
     async def run(self) -> None:
         """Turn until ``stop``, and until everything taken in is done."""
-        while not self._stopping or self._urgent or self._inbox:
+        while not self._stopping or self._inbox:
             await self._wanted.wait()
             self._wanted.clear()
             await self.turn()
-            if self._urgent or self._inbox:
+            if self._inbox:
                 self._wanted.set()
 
     def stop(self) -> None:
@@ -154,10 +148,7 @@ class Runtime:
     def abort(self) -> None:
         """Refuse everything, now and from now on: the loop has died."""
         self._stopping = True
-        for request in (*self._urgent, *self._inbox):
-            refuse(request, internal())
-        self._urgent.clear()
-        self._inbox.clear()
+        _refuse_all(self._inbox.clear(), internal())
 
     def _may_be_pending(self, token: TaskToken) -> bool:
         key = TaskKey(token.execution_key, token.task)
@@ -166,7 +157,7 @@ class Runtime:
     async def turn(self) -> int:
         """One turn. Returns how many requests it has taken."""
         await self.sharing.settle()
-        requests = self._drain()
+        requests = self._inbox.take(max(MOST_PER_TURN >> self._conflicts, 1))
         await self._take(requests)
         self._lives.trim()
         return len(requests)
@@ -199,13 +190,6 @@ class Runtime:
             ):
                 await self._commit(turn, requests)
 
-    def _drain(self) -> list[AnyRequest]:
-        requests: list[AnyRequest] = []
-        for queue in (self._urgent, self._inbox):
-            while queue and len(requests) < max(MOST_PER_TURN >> self._conflicts, 1):
-                requests.append(queue.popleft())
-        return requests
-
     def _decide(self, turn: Turn, requests: list[AnyRequest], loaded: Loaded) -> bool:
         # Reads come first: the states in memory are as they are stored only until something
         # is decided.
@@ -219,7 +203,7 @@ class Runtime:
                 log.exception("deciding failed", request=type(request).__name__)
                 self._forget(turn, store_unavailable(error))
                 self._give_up(request)
-                self._urgent.extendleft(reversed(ordered[place + 1 :]))
+                self._inbox.put_back(ordered[place + 1 :])
                 return False
         return True
 
@@ -302,7 +286,7 @@ class Runtime:
             log.warning("too many conflicts", requests=len(again))
             _refuse_all(again, contended())
         else:
-            self._urgent.extendleft(reversed(again))
+            self._inbox.put_back(again)
 
     def _tell(self, turn: Turn, pulled: list[TaskRow]) -> None:
         for task_key, payload in turn.payloads(self._dispatcher).items():
