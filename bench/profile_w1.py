@@ -138,9 +138,11 @@ def profile(seconds: float, keep: Path | None = None) -> str:
         with contextlib.ExitStack() as stack:
             stack.callback(worker.wait)
             stack.callback(worker.terminate)
-            uvloop.run(register(server.address))
-            uvloop.run(load(server, 2))
-            plain = _measured(server, worker.pid, seconds)
+            # gRPC does not forget the first loop that it has seen in a process.
+            runner = stack.enter_context(asyncio.Runner(loop_factory=uvloop.new_event_loop))
+            runner.run(register(server.address))
+            runner.run(load(server, 2))
+            plain = _measured(runner, server, worker.pid, seconds)
             if spy is None:
                 return f"{plain[0]}\npy-spy is missing: pip install py-spy"
             raw = keep or Path(folder, "raw")
@@ -148,15 +150,17 @@ def profile(seconds: float, keep: Path | None = None) -> str:
             command += ["--format", "raw", "--native", "--full-filenames", "--function"]
             command += ["--rate", str(_RATE), "--duration", str(int(seconds))]
             with subprocess.Popen(command, stdout=subprocess.DEVNULL) as spying:  # noqa: S603
-                uvloop.run(load(server, seconds))
+                runner.run(load(server, seconds))
                 spying.wait()
             return f"{plain[0]}\n\n{Profile(raw.read_text()).as_text(plain[1])}"
 
 
-def _measured(server: Server, worker: int, seconds: float) -> tuple[str, float]:
+def _measured(
+    runner: asyncio.Runner, server: Server, worker: int, seconds: float
+) -> tuple[str, float]:
     """The load without a profiler: text, and the server's CPU of an activity in microseconds."""
     before = server.cpu(), cpu_seconds(worker), time.process_time()
-    activities = uvloop.run(load(server, seconds)) * 5
+    activities = runner.run(load(server, seconds)) * 5
     after = server.cpu(), cpu_seconds(worker), time.process_time()
     costs = [(b - a) / activities * 1e6 for a, b in zip(before, after, strict=True)]
     text = f"{activities / seconds:,.0f} activities a second; CPU µs an activity: "

@@ -16,23 +16,10 @@ RESULTS = ROOT / "bench" / "results.json"
 PAGE = ROOT / "docs" / "performance.md"
 BEGIN, END = "<!-- bench: begin -->", "<!-- bench: end -->"
 
-_INTRODUCTION = f"""# Performance
-
-What Branchline costs, and that the cost stays flat: a step of a loop, an item of an `each`, or a
-start costs the same however much came before it and whatever else the database holds. `make bench`
-measures it and writes the tables below; [bench/README.md](../bench/README.md) has the commands.
-
-All costs are CPU time, not wall time, and medians of several runs: they tell more on a machine
-that others use too. "Server" means a server, a worker and a client in one process together.
-
-{BEGIN}
-{END}
-"""
-
 
 def write(results: Path = RESULTS, page: Path = PAGE) -> None:
-    """Replace what stands between the markers; the page is made if it is not there."""
-    text = page.read_text() if page.exists() else _INTRODUCTION
+    """Replace what stands between the markers."""
+    text = page.read_text()
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:

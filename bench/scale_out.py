@@ -80,11 +80,11 @@ class Postgres:
         """Of the present database."""
         self._pid = int((folder / "postmaster.pid").read_text().split()[0])
 
-    def begin(self, name: str) -> None:
+    async def begin(self, name: str) -> None:
         """Make another database the present one."""
         self._server.psql(f"CREATE DATABASE {name}")
         self.url = str(self._server.get_uri(name))
-        uvloop.run(self._ask("CREATE EXTENSION pg_stat_statements"))
+        await self._ask("CREATE EXTENSION pg_stat_statements")
 
     def cpu(self) -> float:
         """CPU seconds of all its processes so far, also of those that have ended."""
@@ -135,7 +135,6 @@ def crewed(url: str, number: int) -> Iterator[list[Server]]:
             worker = subprocess.Popen(command)  # noqa: S603 - this interpreter, with our arguments
             stack.callback(worker.wait)
             stack.callback(worker.terminate)
-        uvloop.run(register(servers[0].address))
         yield servers
 
 
@@ -145,15 +144,16 @@ async def count(postgres: Postgres, servers: Sequence[Server]) -> Counters:
     return Counters(sum(server.cpu() for server in servers), postgres.cpu(), *asked)
 
 
-def measure(postgres: Postgres, number: int, seconds: float) -> str:
+async def measure(postgres: Postgres, number: int, seconds: float) -> str:
     """A row of the table."""
     with crewed(postgres.url, number) as servers:
-        uvloop.run(load(servers, _WARM_UP))
-        before = uvloop.run(count(postgres, servers))
+        await register(servers[0].address)
+        await load(servers, _WARM_UP)
+        before = await count(postgres, servers)
         began = time.monotonic()
-        done = uvloop.run(load(servers, seconds))
+        done = await load(servers, seconds)
         took = time.monotonic() - began
-        after = uvloop.run(count(postgres, servers))
+        after = await count(postgres, servers)
     used = Counters(*((b - a) / done for a, b in zip(before, after, strict=True)))
     cells = [f"{number}", f"{done / took:,.0f}"]
     cells += [f"{used.servers * 1e6:.0f} µs", f"{used.postgres * 1e6:.0f} µs"]
@@ -161,19 +161,25 @@ def measure(postgres: Postgres, number: int, seconds: float) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--servers", default="1,2,3", help="how many, one after the other (1,2,3)")
-    parser.add_argument("--seconds", type=float, default=10.0, help="how long each (10)")
-    arguments = parser.parse_args()
+async def measure_all(numbers: Sequence[int], seconds: float) -> None:
+    """Print the table, row by row."""
     print(f"| {' | '.join(_HEAD)} |")
     print("| ---: " * len(_HEAD) + "|")
     with tempfile.TemporaryDirectory() as folder:
         postgres = Postgres(Path(folder))
-        for number in map(int, arguments.servers.split(",")):
-            postgres.begin(f"servers_{number}")
-            print(measure(postgres, number, arguments.seconds), flush=True)
+        for number in numbers:
+            await postgres.begin(f"servers_{number}")
+            print(await measure(postgres, number, seconds), flush=True)
+
+
+def main() -> None:
+    """Measure."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--servers", default="1,2,3", help="how many, one after the other (1,2,3)")
+    parser.add_argument("--seconds", type=float, default=10.0, help="how long each (10)")
+    arguments = parser.parse_args()
+    numbers = [int(number) for number in arguments.servers.split(",")]
+    uvloop.run(measure_all(numbers, arguments.seconds))
 
 
 if __name__ == "__main__":
