@@ -35,7 +35,7 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Few at a time, so that few make many slices."""
     monkeypatch.setattr(following, "MOST_CANCELLATIONS", 10)
     monkeypatch.setattr(cancellations, "PORTION", 5)
-    monkeypatch.setattr(cancellations, "PAUSE", 0.1)
+    monkeypatch.setattr(cancellations, "AGAIN", 0.1)
 
 
 async def parent_of(served: Served, children: int, *, name: str = "child") -> str:
@@ -119,8 +119,8 @@ async def test_children_that_a_stop_has_left_are_cancelled_after_it(
     assert await left_over(path) == 0
 
 
-async def _nothing(_: object) -> int:
-    return 0
+async def _nothing(_: object, *, everything: bool) -> bool:
+    return not everything
 
 
 async def test_a_database_that_fails_in_between_delays_it_only(

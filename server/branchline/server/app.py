@@ -178,7 +178,7 @@ class App:
         self._runtime.on_deleted.append(self._subscriptions.publish_deletion)
         self._feed = StatusFeed(self._store)
         self._cancellations = Cancellations(self._store, self._runtime.submit_urgent)
-        self._runtime.postponed = self._cancellations.look
+        self._runtime.postponed = self._cancellations.noted
         self._loops.append(self._cancellations)
         self._loops.append(StatusRetention(self._store, clock, settings.status_changes_kept))
         if peers is not None and isinstance(dispatcher, SharedDispatcher):
@@ -238,6 +238,7 @@ class App:
     def _look(self) -> None:
         """A server has come or gone, or notes were missed."""
         self._timers.look()
+        self._cancellations.look()
         self._subscriptions.stir_all()
         self._far_closings.look(self._closings.awaited)
 

@@ -24,8 +24,11 @@ log = structlog.get_logger(__name__)
 PORTION = 250
 """How many are cancelled at a time."""
 
-PAUSE = 1.0
-"""Seconds between two looks, for what another server has noted and what could not be done."""
+AGAIN = 1.0
+"""Seconds after which what could not be done is tried again."""
+
+_SAFETY = 30.0
+"""Seconds after which to look though nobody has said that there is anything."""
 
 _MOST_FAULTS = 3
 """After so many faults of the server itself an execution is left as it is."""
@@ -41,46 +44,59 @@ class Cancellations:
         self._store = store
         self._submit = submit
         self.owns: Callable[[int], bool] = lambda _number: True
-        """Whether an execution falls to this server, by a number that is made of its id."""
-        self._noted = asyncio.Event()
+        """Whether it falls to this server to cancel an execution that another has noted, by a
+        number that is made of its id."""
+        self._wanted = asyncio.Event()
+        self._noted = False
+        """Whether this server has noted some, which are its own to cancel."""
         self._faults: Counter[str] = Counter()
 
+    def noted(self) -> None:
+        """A commit of this server has noted more."""
+        self._noted = True
+        self._wanted.set()
+
     def look(self) -> None:
-        """More have been noted."""
-        self._noted.set()
+        """Another server may have left some."""
+        self._wanted.set()
 
     async def run(self) -> None:
         """Cancel what there is until cancelled."""
         while True:
-            self._noted.clear()
-            try:
-                await self.run_once()
-            except StoreError as error:
-                log.warning("reading cancellations failed", error=str(error))
+            self._wanted.clear()
+            everything, self._noted = self._noted, False
+            left = await self.run_once(everything=everything)
+            self._noted |= everything and left
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(PAUSE):
-                    await self._noted.wait()
+                async with asyncio.timeout(AGAIN if left else _SAFETY):
+                    await self._wanted.wait()
 
-    async def run_once(self) -> int:
-        """Go through all that are noted. Returns how many have been dealt with."""
-        done, after = 0, ""
-        while True:
-            rows = await self._store.cancellations(after, PORTION)
-            done += await self._cancel([row for row in rows if self._is_ours(row)])
-            if len(rows) < PORTION:
-                return done
-            after = rows[-1].execution_id
+    async def run_once(self, *, everything: bool) -> bool:
+        """Go through all that are noted, or those that fall to this server; whether any is left."""
+        left, after = False, ""
+        try:
+            while True:
+                rows = await self._store.cancellations(after, PORTION)
+                ours = [row for row in rows if everything or self._is_ours(row)]
+                left |= not await self._cancel(ours)
+                if len(rows) < PORTION:
+                    return left
+                after = rows[-1].execution_id
+        except StoreError as error:
+            log.warning("reading cancellations failed", error=str(error))
+            return True
 
     def _is_ours(self, row: Cancellation) -> bool:
         return self.owns(crc32(row.execution_id.encode()))
 
-    async def _cancel(self, rows: Sequence[Cancellation]) -> int:
+    async def _cancel(self, rows: Sequence[Cancellation]) -> bool:
+        """Cancel some; whether all of them are done with."""
         requests = [CancelChild(row.execution_id, row.reason) for row in rows]
         try:
             for request in requests:
                 self._submit(request)
         except ServiceError:
-            return 0  # It is in the database for the next server.
+            return False  # It is in the database for the next server.
         answers = [request.reply.future for request in requests]
         errors = dict(
             zip(requests, await asyncio.gather(*answers, return_exceptions=True), strict=True)
@@ -88,12 +104,11 @@ class Cancellations:
         for request, error in errors.items():
             if isinstance(error, ServiceError) and error.reason not in _IN_TIME:
                 await self._fault(request.execution_id)
-        return sum(error is None for error in errors.values())
+        return not any(errors.values())
 
     async def _fault(self, execution_id: str) -> None:
         self._faults[execution_id] += 1
         if self._faults[execution_id] < _MOST_FAULTS:
-            self.look()
             return
         del self._faults[execution_id]
         message = "cannot be cancelled with its parent, and is left as it is"
