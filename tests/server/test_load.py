@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import cast
 
 import pytest
-from grpc import StatusCode
 
 from branchline.server.backlog import Backlog
 from branchline.server.catalog import Catalog
@@ -26,7 +25,7 @@ from branchline.v1 import task_pb2
 from branchline.v1 import task_service_pb2 as pb
 from tests.server.clocks import START, HandClock
 from tests.server.door import Door
-from tests.server.flows import flow, listen, work
+from tests.server.flows import flow, work
 from tests.server.pending import (
     REST,
     SECOND,
@@ -37,43 +36,10 @@ from tests.server.pending import (
     numbers,
     pending,
 )
-from tests.server.refusals import Refusal, attempt
 from tests.server.serving import serving
 from tests.server.worker import completed
 
 MakeDoor = Callable[[str], Door]
-
-
-async def test_a_full_inbox_refuses_callers_but_takes_outcomes(
-    path: Path, door: Callable[[str], Door]
-) -> None:
-    async with serving(path, max_inbox=2) as served:
-        await served.register(flow(listen()))
-        await served.register(flow(work(), name="one"))
-        await served.start(workflow="one")
-        worker = await served.worker()
-        task = await worker.task()
-        commits = door("commit")
-        commits.shut()
-        under_way = asyncio.ensure_future(served.start())
-        await commits.knocked.wait()
-        waiting: set[asyncio.Task[Refusal | str]] = set()
-        for _ in range(5):
-            waiting.add(asyncio.create_task(attempt(served.start())))
-        refusals: list[Refusal | str] = []
-        while len(refusals) < 3:
-            done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-            refusals += [item.result() for item in done]
-        for refusal in refusals:
-            assert isinstance(refusal, Refusal)
-            assert refusal.what == (StatusCode.RESOURCE_EXHAUSTED, "OVERLOADED")
-            assert refusal.retry_after == 0.5
-            assert "try again" in refusal.message
-        await worker.complete(task)
-        commits.let_in()
-        assert (await worker.ack()).accepted
-        await under_way
-        assert [type(item) for item in await asyncio.gather(*waiting)] == [str, str]
 
 
 async def test_a_watcher_that_never_reads_hinders_nobody_and_misses_nothing(path: Path) -> None:

@@ -65,6 +65,10 @@ class Executions:
         self._closings = closings
         self._feed = feed
 
+    def check_room(self) -> None:
+        """Raise ``ServiceError`` when nothing could be taken in: cheaper than to look at it."""
+        self._runtime.check()
+
     async def start(self, order: StartOrder) -> Started:
         """Start an execution (semantics 4.1-4.3)."""
         plan = self._catalog.known_plan(order.workflow, order.version)

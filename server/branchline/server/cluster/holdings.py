@@ -75,18 +75,22 @@ class Holdings:
             stand = {TaskHold(row.key, row.task, row.delivery) for row in rows}
             for hold, task in some.items():
                 if hold not in stand and task.is_held:
-                    self._dispatcher.remove(task.key)
+                    # Only that is over for sure: the next delivery may be on its way to here.
+                    self._dispatcher.lose(task.key)
             await self.let_go([hold[:2] for hold in some])
 
     async def let_go(self, told: Sequence[tuple[int, int]]) -> None:
         """Forget those tasks that another server has, by execution and number."""
-        while keys := [TaskKey(*key) for key in told if TaskKey(*key) in self._dispatcher.tasks]:
+        tasks = self._dispatcher.tasks
+        while known := {TaskKey(*key): tasks[TaskKey(*key)] for key in told if key in tasks}:
             before = self._takings
-            own = {TaskKey(*row) for row in await self._peers.owned([RowKey(*key) for key in keys])}
+            own = set(await self._peers.owned([RowKey(*key) for key in known]))
             if before != self._takings:
                 continue  # What has come meanwhile may be among them.
-            for key in set(keys) - own:
-                self._dispatcher.forget(key)
+            for key, task in known.items():
+                # The next delivery may have been fetched since.
+                if key not in own and tasks.get(key) is task:
+                    self._dispatcher.forget(key)
             self._poke()
             return
 
@@ -119,9 +123,9 @@ class Holdings:
         return task is not None and task.delivery == token.delivery
 
     def _new(self, rows: Sequence[TaskRow]) -> Iterator[TaskRow]:
-        """The deliveries that are new here; earlier ones of the same tasks are forgotten."""
+        """The deliveries that are new here; earlier ones of the same tasks are over."""
         self._takings += bool(rows)
         for row in rows:
             if not self._has(TaskToken(row.key, row.task, row.delivery)):
-                self._dispatcher.forget(TaskKey(row.key, row.task))
+                self._dispatcher.lose(TaskKey(row.key, row.task))
                 yield row

@@ -73,6 +73,7 @@ class SharedDispatcher(Dispatcher):
                     self._give_up_on([worker])
                     continue
                 worker.promised -= 1
+                self.lose(task.key)  # an earlier delivery, of whose end nobody has told yet
                 self._hand_over(task, worker, now)
             self._give_up_on(pull.workers[len(found) :])
             if len(found) == len(pull.workers):
@@ -125,6 +126,13 @@ class SharedDispatcher(Dispatcher):
         self._ended.add(key)
         super().remove(key, reason)
         self.progress.end(key)
+
+    def lose(self, key: TaskKey) -> None:
+        """The delivery of a task that is known here is over, though the task need not be."""
+        task = self.tasks.get(key)
+        if task is not None:
+            self.detach(task)
+            self.forget(key)
 
     def look_everywhere(self) -> None:
         """Let the next turn look for tasks for all workers with room, whatever was told."""

@@ -72,6 +72,7 @@ class Executions(ExecutionServiceServicer):
         self, request: pb.StartExecutionsRequest, context: Context
     ) -> pb.StartExecutionsResponse:
         _refuse_too_many(request.requests)
+        self._executions.check_room()
         results = await asyncio.gather(*map(self._start_one, request.requests))
         return pb.StartExecutionsResponse(results=results)
 
@@ -141,6 +142,7 @@ class Executions(ExecutionServiceServicer):
         self, request: pb.SignalExecutionsRequest, context: Context
     ) -> pb.SignalExecutionsResponse:
         _refuse_too_many(request.requests)
+        self._executions.check_room()
         results = await asyncio.gather(*map(self._signal_one, request.requests))
         return pb.SignalExecutionsResponse(results=results)
 

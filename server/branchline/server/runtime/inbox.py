@@ -47,11 +47,15 @@ class Inbox:
     def add(self, request: AnyRequest) -> None:
         """Take in what a caller wants. Raises ``ServiceError`` when there is no room."""
         size = document_size(request)
+        self.check(size)
+        self._others.append(request)
+        self._size += size
+
+    def check(self, size: int = 0) -> None:
+        """Raise ``ServiceError`` when there is no room for a request of so many bytes."""
         full = len(self._others) >= self._room.requests
         if full or (self._others and self._size + size > self._room.size):
             raise overloaded()
-        self._others.append(request)
-        self._size += size
 
     def add_urgent(self, request: AnyRequest) -> None:
         """Take in what must not wait behind callers."""

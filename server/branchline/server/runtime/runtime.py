@@ -51,8 +51,10 @@ from branchline.server.tasks import pending_task
 
 log = structlog.get_logger(__name__)
 
-MOST_PER_TURN = 1_000
-"""How many requests one turn takes, so that none waits long for its commit."""
+MOST_PER_TURN = 250
+"""How many requests one turn takes, so that none waits long for its commit, and none that comes
+meanwhile for the event loop: gRPC lets in but a call or two each time that it gets its turn. More
+at a time would hardly cost less."""
 
 _MOST_CONFLICTS = 50
 """After so many turns in a row that another server was faster with, requests are refused."""
@@ -97,6 +99,12 @@ class Runtime:
         self.on_deleted: list[Callable[[str], None]] = []
         self.postponed: Callable[[], None] = _nobody_listens
         """Called when a turn has left children to be cancelled later."""
+
+    def check(self) -> None:
+        """Raise ``ServiceError`` when there is no room for what callers want."""
+        if self._stopping:
+            raise shutting_down()
+        self._inbox.check()
 
     def submit(self, request: Start | Command | Delete) -> None:
         """Take in what a caller wants. Raises ``ServiceError`` when there is no room."""
