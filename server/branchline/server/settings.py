@@ -86,7 +86,7 @@ HELP = {
     "max_payload": "bytes of the largest JSON document that is taken",
     "max_message": "bytes of the largest gRPC message",
     "max_inbox": "starts and signals that may wait before more are refused",
-    "max_inbox_bytes": "bytes of documents in them",
+    "max_inbox_bytes": "bytes that their documents may have together",
     "cached_dormant": "waiting executions that are kept in memory",
     "cached_running": "running executions that are kept in memory",
     "status_changes_kept": "seconds for which watchers find changes of status that they missed",
