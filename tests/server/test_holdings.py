@@ -17,6 +17,8 @@ from branchline.server.storage import (
     CommitUnknown,
     Peers,
     Store,
+    TaskHold,
+    TaskLease,
     TaskPull,
     TaskRow,
 )
@@ -55,15 +57,21 @@ async def server_on(shared: Simulated) -> Server:
     return Server(store, peers, dispatcher, holdings, suspicions)
 
 
-async def pull(server: Server) -> WorkerOutbox:
+async def pull(server: Server, worker: str = "w") -> WorkerOutbox:
     """Let a worker of a server get the task; what it is sent."""
-    _, outbox = server.dispatcher.connect("w", (WORK,), 1, [])
+    _, outbox = server.dispatcher.connect(worker, (WORK,), 1, [])
     server.dispatcher.left_out.offers.add(WORK)
     pulls = server.dispatcher.pulls()
-    rows = await server.store.commit(Batch(tasks_pulled=[TaskPull(*WORK, ("w",))]))
+    rows = await server.store.commit(Batch(tasks_pulled=[TaskPull(*WORK, (worker,))]))
     server.dispatcher.pulled(pulls, map(pending_task, rows))
     assert numbers(outbox) == [1]
     return outbox
+
+
+async def give_back(server: Server) -> None:
+    """Take the task's first delivery from whichever server has it, and let the task wait."""
+    await server.peers.adopt([TaskHold(*TOKEN)])
+    await server.store.commit(Batch(tasks_leased=[TaskLease(*KEY, None, 1, 1, 0)]))
 
 
 async def owns(server: Server) -> bool:
@@ -136,6 +144,85 @@ async def test_a_task_that_comes_back_while_its_loss_is_looked_at_stays(
     await one.holdings.adopt([TOKEN])
     come_back.set()
     await losing
+    assert list(one.dispatcher.tasks) == [KEY]
+
+
+async def test_a_task_that_is_fetched_again_while_its_loss_is_looked_at_stays(
+    servers: tuple[Server, Server], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = servers
+    await pull(one)
+    await give_back(other)
+    ask = one.peers.owned
+
+    async def answer_late(keys: Sequence[RowKey]) -> list[RowKey]:
+        own = await ask(keys)
+        await pull(one, "another")
+        return own
+
+    monkeypatch.setattr(one.peers, "owned", answer_late)
+    await one.holdings.let_go([KEY])
+    monkeypatch.undo()
+    assert await owns(one)
+    assert one.dispatcher.tasks[KEY].delivery == 2
+
+
+async def test_a_look_at_a_delivery_that_is_over_does_not_hit_the_next(
+    servers: tuple[Server, Server],
+) -> None:
+    """The answer that has the next may come after the look, which knows nothing of it."""
+    one, other = servers
+    outbox = await pull(one)
+    await give_back(other)
+    worker, again = one.dispatcher.connect("another", (WORK,), 1, [])
+    one.dispatcher.left_out.offers.add(WORK)
+    pulls = one.dispatcher.pulls()
+    rows = await one.store.commit(Batch(tasks_pulled=[TaskPull(*WORK, ("another",))]))
+    await one.holdings.look()
+    one.dispatcher.pulled(pulls, map(pending_task, rows))
+    assert await owns(one)
+    assert numbers(again) == [1]
+    assert list(worker.held) == [KEY]
+    assert [TOKENS.read(token) for token, _ in outbox.take().cancellations] == [TOKEN]
+
+
+@pytest.mark.parametrize("word", ["lease ended", "taken elsewhere"])
+async def test_a_sign_of_life_from_before_a_worker_was_told_to_stop_keeps_nothing(
+    servers: tuple[Server, Server], word: str
+) -> None:
+    """The worker has let go of the task and keeps its stream: nobody else would ever get it."""
+    one, other = servers
+    await pull(one)
+    await other.holdings.adopt([TOKEN])
+    if word == "lease ended":
+        one.dispatcher.release(one.dispatcher.tasks[KEY])
+    else:
+        one.dispatcher.forget(KEY)
+    _, outbox = one.dispatcher.connect("w", (WORK,), 1, [TOKEN])
+    assert [TOKENS.read(token) for token, _ in outbox.take().cancellations] == [TOKEN]
+    one.dispatcher.take_given_back()  # in vain, as the other has it
+    await one.holdings.adopt([TOKEN])
+    assert list(one.dispatcher.tasks) == []
+    assert [task.key for task in one.dispatcher.take_given_back()] == [KEY]
+
+
+async def test_a_worker_that_has_not_heard_that_it_is_to_stop_goes_on(
+    servers: tuple[Server, Server],
+) -> None:
+    one, other = servers
+    await pull(one)
+    await other.holdings.adopt([TOKEN])
+    one.dispatcher.release(one.dispatcher.tasks[KEY])
+    one.dispatcher.take_given_back()
+    worker, outbox = one.dispatcher.connect("w", (WORK,), 1, [])
+    one.dispatcher.disconnect(worker, outbox)
+    for _ in range(2):
+        await one.holdings.adopt([TOKEN])
+        one.dispatcher.connect("w", (WORK,), 1, [TOKEN])
+        assert list(one.dispatcher.tasks) == [KEY]
+        await other.holdings.adopt([TOKEN])
+        await one.holdings.let_go([KEY])
+    await one.holdings.adopt([TOKEN])
     assert list(one.dispatcher.tasks) == [KEY]
 
 

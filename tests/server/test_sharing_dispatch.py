@@ -40,6 +40,23 @@ def test_what_had_ended_before_it_was_fetched_does_not_count(dispatcher: SharedD
     assert numbers(outbox) == [1]
 
 
+def test_a_delivery_that_is_fetched_ends_the_one_before(dispatcher: SharedDispatcher) -> None:
+    """Another server has given the task back, and nobody has told of that yet."""
+    earlier, later = pending(1), pending(1)
+    earlier.delivery, later.delivery = 1, 2
+    first, outbox = dispatcher.connect("first", (WORK,), 1, [])
+    dispatcher.pulled(dispatcher.pulls(), [earlier])
+    dispatcher.connect("second", (WORK,), 1, [])
+    dispatcher.left_out.offers.add(WORK)
+    dispatcher.pulled(dispatcher.pulls(), [later])
+    [(stopped, _)] = outbox.take().cancellations
+    assert TOKENS.read(stopped) == TaskToken(*earlier.key, 1)
+    assert not first.held
+    dispatcher.release(earlier)  # as at the end of its lease
+    assert dispatcher.tasks == {later.key: later}
+    assert dispatcher.take_given_back() == []
+
+
 def test_workers_with_room_are_served_whatever_was_told(dispatcher: SharedDispatcher) -> None:
     worker, _ = dispatcher.connect("w", (WORK,), 1, [])
     dispatcher.pulled(dispatcher.pulls(), [])

@@ -148,6 +148,19 @@ async def test_a_delivery_that_stands_is_adopted_and_no_other(stores: tuple[Stor
     assert await peers_of(other).standing(wrong) == []
 
 
+async def test_what_is_adopted_while_a_server_comes_again_is_its_own(
+    stores: tuple[Store, Store],
+) -> None:
+    """It has another id then: nobody looks after what its old one is given."""
+    one, other = stores
+    await add(one, 1)
+    [row] = await pull(one, 1)
+    for server in (other, one) * 5:
+        peers = peers_of(server)
+        await asyncio.gather(peers.join(), peers.adopt([held(row)]))
+        assert await peers.owned([TaskKey(row.key, row.task)]) == [TaskKey(row.key, row.task)]
+
+
 async def test_what_nobody_has_is_not_adopted(stores: tuple[Store, Store]) -> None:
     await add(stores[0], 1)
     assert await peers_of(stores[0]).adopt([TaskHold(1, 1, 0)]) == []

@@ -82,9 +82,9 @@ class Holdings:
     async def let_go(self, told: Sequence[tuple[int, int]]) -> None:
         """Forget those tasks that another server has, by execution and number."""
         tasks = self._dispatcher.tasks
-        while known := {TaskKey(*key): tasks[TaskKey(*key)] for key in told if key in tasks}:
-            before = self._takings
-            own = set(await self._peers.owned([RowKey(*key) for key in known]))
+        while keys := [TaskKey(*key) for key in told if TaskKey(*key) in tasks]:
+            before, known = self._takings, {key: tasks[key] for key in keys}
+            own = {TaskKey(*row) for row in await self._peers.owned([RowKey(*key) for key in keys])}
             if before != self._takings:
                 continue  # What has come meanwhile may be among them.
             for key, task in known.items():
@@ -99,7 +99,7 @@ class Holdings:
     async def _adopt(self, deliveries: Sequence[TaskHold]) -> None:
         rows = await self._known(self._peers.adopt(deliveries))
         for row in self._new(rows):
-            self._dispatcher.restore(pending_task(row), row.worker)
+            self._dispatcher.adopt(pending_task(row), row.worker)
         if rows:
             gone = [(row.key, row.task) for row in rows]
             await self._peers.tell(write_notes(Note(self._peers.server, gone=gone)))

@@ -6,6 +6,7 @@ has one, and is fetched from there together with the commit of a turn.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterable
 
 from branchline.server.clock import Clock
@@ -25,6 +26,9 @@ _MOST_PULLS = 20
 _MOST_PULLED = 200
 """Tasks of an offer that a turn fetches."""
 
+_MOST_STOPPED = 10_000
+"""How many deliveries are remembered that workers were told to stop."""
+
 
 class SharedDispatcher(Dispatcher):
     """Knows the tasks that this server's workers have; the others are in the database."""
@@ -37,6 +41,8 @@ class SharedDispatcher(Dispatcher):
         """Tasks that shall wait again and still count as this server's in the database."""
         self._ended: set[TaskKey] = set()
         """What has ended since the turn began to fetch tasks: it may be among them."""
+        self._stopped: OrderedDict[TaskToken, None] = OrderedDict()
+        """Deliveries that workers were told here to stop, the earliest first."""
 
     def assign(self) -> list[Assignment]:
         """See Dispatcher."""
@@ -93,6 +99,21 @@ class SharedDispatcher(Dispatcher):
         self.restore(task, worker_id)
         if task.worker is not None and task.worker.outbox is not None:
             self.release(task)
+
+    def adopt(self, task: PendingTask, worker_id: str | None) -> None:
+        """Take up a leased task that a worker has named here and another server had.
+
+        It may have named it before it heard that it is to stop, and has let go of it since.
+        """
+        self.restore(task, worker_id)
+        told = TaskToken(*task.key, task.delivery) in self._stopped
+        if told and task.worker is not None and task.worker.outbox is not None:
+            self.release(task)
+
+    def detach(self, task: PendingTask) -> None:
+        """See Dispatcher."""
+        super().detach(task)
+        self._note_stopped(TaskToken(*task.key, task.delivery))
 
     def take_given_back(self) -> list[PendingTask]:
         """See Dispatcher."""
@@ -162,6 +183,20 @@ class SharedDispatcher(Dispatcher):
             return
         task.delivery += 1
         self._hand_over(task, worker, self._clock.monotonic())
+
+    def _reconcile(self, worker: Worker, held: list[TaskToken]) -> None:
+        """See Dispatcher."""
+        super()._reconcile(worker, held)
+        for token in held:
+            if self._leased(token) is None:
+                self._note_stopped(token)
+            else:
+                self._stopped.pop(token, None)  # It has not heard of that.
+
+    def _note_stopped(self, token: TaskToken) -> None:
+        self._stopped[token] = None
+        if len(self._stopped) > _MOST_STOPPED:
+            self._stopped.popitem(last=False)
 
     def _reserve(self, offer: Offer) -> list[Worker]:
         """Workers for tasks of an offer, one a task."""

@@ -55,6 +55,8 @@ class PostgresPeers:
     def __init__(self, database: SharedDatabase) -> None:
         self._database = database
         self._listening: asyncio.Task[None] | None = None
+        self._naming = asyncio.Lock()
+        """Held while the server's id changes, or is given to tasks: an old one is nobody's."""
 
     @property
     def server(self) -> str:
@@ -67,16 +69,17 @@ class PostgresPeers:
 
     async def join(self) -> list[TaskRow]:
         """See Peers."""
-        before, new = self._database.server, uuid4().hex[:16]
+        new = uuid4().hex[:16]
 
         def change(connection: Connection) -> list[TaskRow]:
-            if before:
-                cluster.leave(connection, before)
+            if self.server:
+                cluster.leave(connection, self.server)
             cluster.join(connection, new)
             return cluster.adopt_orphans(connection, new)
 
-        rows = await self._database.write(change)
-        self._database.server = new
+        async with self._naming:
+            rows = await self._database.write(change)
+            self._database.server = new
         return rows
 
     async def leave(self) -> None:
@@ -101,11 +104,13 @@ class PostgresPeers:
 
     async def adopt_orphans(self) -> list[TaskRow]:
         """See Peers."""
-        return await self._database.write(lambda c: cluster.adopt_orphans(c, self.server))
+        async with self._naming:
+            return await self._database.write(lambda c: cluster.adopt_orphans(c, self.server))
 
     async def adopt(self, deliveries: Sequence[TaskHold]) -> list[TaskRow]:
         """See Peers."""
-        return await self._database.write(lambda c: cluster.adopt(c, self.server, deliveries))
+        async with self._naming:
+            return await self._database.write(lambda c: cluster.adopt(c, self.server, deliveries))
 
     async def standing(self, deliveries: Sequence[TaskHold]) -> list[TaskRow]:
         """See Peers."""
