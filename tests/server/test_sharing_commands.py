@@ -93,23 +93,26 @@ async def test_of_two_opposite_ends_one_counts(both: tuple[Served, Served]) -> N
         assert isinstance(refusal, Refusal) == done
 
 
+@pytest.mark.parametrize("elsewhere", [False, True])
 async def test_an_overdue_task_that_somebody_has_just_taken_is_left_to_them(
-    servers: Together,
+    servers: Together, *, elsewhere: bool
 ) -> None:
     """Whoever has found it waiting holds up nobody else over it."""
     one, other = await servers.join(), await servers.join()
+    taker = other if elsewhere else one
     await one.served.register(flow(work()))
     execution_id = await one.served.start()
     [row] = await one.app._store.tasks_of(  # noqa: SLF001 - as a server finds it
         (await servers.fetch("SELECT key FROM executions"))[0]["key"]
     )
-    [task] = await other.served.poll(20)
+    [task] = await taker.served.poll(20)
     again: list[object] = []
     command = FailTask(row.task, Failure("timeout", "too late"))
     found = FailLeasedTask(pending_task(row), command, lambda: again.append(row))
     one.app._runtime.submit_urgent(found)  # noqa: SLF001
     await one.served.pause(execution_id)
     await one.served.unpause(execution_id)
+    assert len(taker.app._workers._dispatcher.tasks) == 1  # noqa: SLF001 - it is still watched over
     [ack] = await one.served.report(completed(task))
     assert ack.accepted
     assert again == []

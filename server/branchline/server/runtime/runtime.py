@@ -255,7 +255,7 @@ class Runtime:
             log.debug("decided again", reason=str(error), requests=len(requests))
             self._decide_again(turn, requests)
         except TasksLost as error:
-            self._lose_tasks({TaskKey(*key) for key in error.tasks}, requests)
+            self._lose_tasks({TaskKey(*key) for key in error.tasks}, turn, requests)
             self._decide_again(turn, requests)
         except StoreError as error:
             if isinstance(error, CommitUnknown):
@@ -272,10 +272,14 @@ class Runtime:
                 self._committing.succeeded()
             self._tell(turn, pulled)
 
-    def _lose_tasks(self, lost: set[TaskKey], requests: list[AnyRequest]) -> None:
+    def _lose_tasks(self, lost: set[TaskKey], turn: Turn, requests: list[AnyRequest]) -> None:
         """Other servers have tasks that requests rest on."""
-        for key in lost:
-            self._dispatcher.forget(key)
+        for hold in turn.held:
+            key = TaskKey(hold.key, hold.task)
+            task = self._dispatcher.tasks.get(key)
+            # Another delivery of it may be this server's nevertheless.
+            if key in lost and task is not None and task.delivery == hold.delivery:
+                self._dispatcher.forget(key)
         for request in requests:
             if isinstance(request, FailLeasedTask) and request.task.key in lost:
                 request.task.gone = True  # It may not have been this server's at all.
