@@ -49,7 +49,7 @@ simulate: $(STAMP) ## Play the server's time thousandfold: faults and delays dra
 		$(if $(SERVERS),--servers $(SERVERS)) $(ARGS)
 
 .PHONY: bench
-bench: $(STAMP) ## Measure costs and write docs/performance.md (half an hour; ARGS=--quick: five minutes)
+bench: $(STAMP) ## Measure costs and write docs/performance.md (twenty minutes; ARGS=--quick: ten)
 	$(BIN)/python bench/all.py $(ARGS)
 
 .PHONY: limits

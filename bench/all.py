@@ -1,7 +1,7 @@
 """Runs all benchmarks and writes docs/performance.md: python bench/all.py [--quick].
 
-Each is a process of its own, so that none inherits another's memory. It takes about half
-an hour, with --quick about five minutes: smaller databases, fewer watchers, and less idling.
+Each is a process of its own, so that none inherits another's memory. It takes about
+twenty minutes, with --quick about ten: smaller databases, fewer watchers, and less idling.
 """
 
 from __future__ import annotations

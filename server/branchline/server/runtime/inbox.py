@@ -46,7 +46,7 @@ class Inbox:
 
     def add(self, request: AnyRequest) -> None:
         """Take in what a caller wants. Raises ``ServiceError`` when there is no room."""
-        size = document_size(request)
+        size = _document_size(request)
         self.check(size)
         self._others.append(request)
         self._size += size
@@ -73,7 +73,7 @@ class Inbox:
             urgent = bool(self._urgent)
             request = (self._urgent if urgent else self._others).popleft()
             taken.append(request)
-            its_size = document_size(request)
+            its_size = _document_size(request)
             size += its_size
             if not urgent:
                 self._size -= its_size
@@ -88,7 +88,7 @@ class Inbox:
         return requests
 
 
-def document_size(request: AnyRequest) -> int:
+def _document_size(request: AnyRequest) -> int:
     """Bytes of the documents that a request carries."""
     match request:
         case Start():

@@ -53,8 +53,8 @@ log = structlog.get_logger(__name__)
 
 MOST_PER_TURN = 250
 """How many requests one turn takes, so that none waits long for its commit, and none that comes
-meanwhile for the event loop: gRPC lets in but a call or two each time that it gets its turn. More
-at a time would hardly cost less."""
+meanwhile for the event loop: gRPC lets in only a few calls each time that it gets its turn. More
+at a time would not cost less."""
 
 _MOST_CONFLICTS = 50
 """After so many turns in a row that another server was faster with, requests are refused."""
